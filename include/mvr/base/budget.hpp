@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The time one verb may take and the signals that end it early. Every wait in the program is one
+/// of `Budget::wait`, so nothing can hang and nothing needs a signal handler.
+#pragma once
+
+#include <chrono>
+
+#include "mvr/base/fd.hpp"
+
+namespace mvr {
+
+using Clock = std::chrono::steady_clock;
+
+class Budget {
+ public:
+  /// Blocks SIGTERM, SIGINT and SIGHUP, to be read from a descriptor from now on, ignores SIGPIPE,
+  /// and starts the time.
+  static Result<Budget> start(std::chrono::milliseconds limit);
+
+  /// For undoing: this much more time from now, deaf to signals.
+  [[nodiscard]] static Budget grace(std::chrono::milliseconds limit);
+
+  /// Fails with Code::interrupted when a signal has come or the time is used up. Never waits.
+  [[nodiscard]] Result<void> check() const;
+
+  /// Waits until `fd` has one of `events` (as in poll(2)) or the moment `until` has come; true when
+  /// the descriptor is ready. `fd` -1 only waits. Fails as `check` does.
+  [[nodiscard]] Result<bool> wait(int fd, short events, Clock::time_point until) const;
+
+  [[nodiscard]] Clock::time_point deadline() const { return deadline_; }
+
+ private:
+  Budget(Fd signals, std::chrono::milliseconds limit);
+
+  Fd signals_;  ///< a signalfd; empty in a grace period
+  std::chrono::milliseconds limit_;
+  Clock::time_point deadline_;
+};
+
+/// Gives the calling process the signal mask and dispositions that a program expects at its start.
+/// For a child between fork and exec: async-signal-safe.
+void restore_default_signals();
+
+}  // namespace mvr

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// An owned file descriptor, and what is done with files as a whole.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "mvr/base/error.hpp"
+
+namespace mvr {
+
+/// Owns one file descriptor and closes it. Empty (-1) after a move.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  Fd(const Fd&) = delete;
+  Fd& operator=(const Fd&) = delete;
+  ~Fd();
+
+  [[nodiscard]] int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+/// Reads from the descriptor to its end.
+/// Fails with Code::io, and with sys_errno EFBIG when there are more than `limit` bytes.
+Result<std::string> read_all(int fd, std::size_t limit);
+
+/// Opens (read only, close-on-exec) and reads a whole file of at most `limit` bytes.
+Result<std::string> read_file(const std::string& path, std::size_t limit);
+
+/// Names in a directory, sorted, without "." and ".."; empty if it cannot be read.
+std::vector<std::string> list_directory(const std::string& path);
+
+/// Writes every byte; fails with Code::io.
+Result<void> write_all(int fd, std::string_view bytes);
+
+}  // namespace mvr

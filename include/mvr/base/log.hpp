@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The log: one `key=value` line an event, to standard error or a file. Only the plugin part logs.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "mvr/base/fd.hpp"
+
+namespace mvr {
+
+enum class LogLevel { debug, info, warn, error };
+
+class Log {
+ public:
+  using Field = std::pair<std::string_view, std::string_view>;
+
+  /// To standard error.
+  Log() = default;
+
+  /// Sends what follows to a file, made 0640 if missing; symbolic links are not followed.
+  /// Fails with Code::io; then the log stays where it was.
+  Result<void> open(const std::string& path);
+
+  void set_level(LogLevel level) { level_ = level; }
+  [[nodiscard]] bool has(LogLevel level) const { return level >= level_; }
+
+  /// Fields that every line bears from now on, such as the container's.
+  void add_context(std::string_view key, std::string_view value);
+
+  /// Writes a line by one write(2), so that lines of several processes do not mix. Fields without a
+  /// value are left out; values of more than a word are quoted, control characters escaped.
+  /// Failures are ignored: a full disk must not fail a pod.
+  void line(LogLevel level, std::string_view message,
+            std::initializer_list<Field> fields = {}) const;
+
+ private:
+  Fd file_;
+  LogLevel level_ = LogLevel::info;
+  std::string context_;
+};
+
+/// One `key=value` pair as the log writes it, with a space before.
+std::string format_field(std::string_view key, std::string_view value);
+
+}  // namespace mvr

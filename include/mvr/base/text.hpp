@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Small text helpers that the standard library lacks.
+#pragma once
+
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mvr {
+
+/// The pieces between separators; "a::b" has three, "" has one empty piece.
+std::vector<std::string_view> split(std::string_view text, char separator);
+
+/// "a, b, c"
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+
+/// Lower case of ASCII letters; other bytes stay.
+std::string to_lower(std::string_view text);
+
+/// Text that is safe on one line of a log or a terminal: quotes and backslashes escaped, control
+/// characters as \xNN, at most `limit` bytes of input (then "…").
+std::string printable(std::string_view text, std::size_t limit = 256);
+
+/// Lower-case hexadecimal, two digits a byte.
+std::string to_hex(const std::uint8_t* bytes, std::size_t count);
+
+/// The whole text as a number, nothing before or after it.
+template <typename Integer>
+std::optional<Integer> parse_number(std::string_view text, int base = 10) {
+  Integer value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+}  // namespace mvr

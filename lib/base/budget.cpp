@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mvr/base/budget.hpp"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+namespace mvr {
+namespace {
+
+sigset_t ending_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+    sigaddset(&set, signal);
+  }
+  return set;
+}
+
+/// The signal stays readable, so that every later check fails as well.
+bool is_readable(const Fd& fd) {
+  pollfd entry{fd.get(), POLLIN, 0};
+  return fd && ::poll(&entry, 1, 0) == 1;
+}
+
+timespec to_timespec(Clock::duration left) {
+  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(left).count();
+  constexpr long kSecond = 1'000'000'000;
+  return {ns / kSecond, ns % kSecond};
+}
+
+}  // namespace
+
+Budget::Budget(Fd signals, std::chrono::milliseconds limit)
+    : signals_(std::move(signals)), limit_(limit), deadline_(Clock::now() + limit) {
+}
+
+Result<Budget> Budget::start(std::chrono::milliseconds limit) {
+  const sigset_t set = ending_signals();
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0 || ::signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+    return fail(sys_error(Code::io, errno, "sigprocmask"));
+  }
+  Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals) {
+    return fail(sys_error(Code::io, errno, "signalfd"));
+  }
+  return Budget(std::move(signals), limit);
+}
+
+Budget Budget::grace(std::chrono::milliseconds limit) {
+  return {Fd(), limit};
+}
+
+Result<void> Budget::check() const {
+  if (is_readable(signals_)) {
+    return fail(Code::interrupted, "interrupted by a signal");
+  }
+  if (Clock::now() >= deadline_) {
+    return fail(Code::interrupted,
+                "the time budget of " + std::to_string(limit_.count()) + " ms is used up");
+  }
+  return {};
+}
+
+Result<bool> Budget::wait(int fd, short events, Clock::time_point until) const {
+  for (;;) {
+    MVR_TRY(check());
+    const auto left = std::min(until, deadline_) - Clock::now();
+    const timespec timeout = to_timespec(std::max(left, Clock::duration::zero()));
+    std::array<pollfd, 2> entries{{{fd, events, 0}, {signals_.get(), POLLIN, 0}}};
+    if (::ppoll(entries.data(), entries.size(), &timeout, nullptr) < 0 && errno != EINTR) {
+      return fail(sys_error(Code::io, errno, "poll"));
+    }
+    if (entries[0].revents != 0) {
+      return true;
+    }
+    if (Clock::now() >= until) {
+      MVR_TRY(check());
+      return false;
+    }
+  }
+}
+
+void restore_default_signals() {
+  const sigset_t set = ending_signals();
+  ::signal(SIGPIPE, SIG_DFL);
+  ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+}  // namespace mvr

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mvr/base/fd.hpp"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace mvr {
+
+Fd::~Fd() {
+  if (fd_ >= 0) {
+    ::close(fd_);
+  }
+}
+
+Result<std::string> read_all(int fd, std::size_t limit) {
+  constexpr std::size_t kChunk = 16 * 1024;
+  std::string bytes;
+  for (;;) {
+    const std::size_t used = bytes.size();
+    // One byte more than allowed, so that "exactly the limit" and "too much" differ.
+    bytes.resize(used + std::min(kChunk, limit + 1 - used));
+    const ssize_t n = ::read(fd, bytes.data() + used, bytes.size() - used);
+    bytes.resize(used + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+    if (n < 0 && errno != EINTR) {
+      return fail(sys_error(Code::io, errno, "read"));
+    }
+    if (bytes.size() > limit) {
+      return fail(sys_error(Code::io, EFBIG, "more than " + std::to_string(limit) + " bytes"));
+    }
+    if (n == 0) {
+      return bytes;
+    }
+  }
+}
+
+Result<std::string> read_file(const std::string& path, std::size_t limit) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    return fail(sys_error(Code::io, errno, "open " + path));
+  }
+  Result<std::string> bytes = read_all(fd.get(), limit);
+  if (!bytes) {
+    return fail(std::move(bytes).error().in(path));
+  }
+  return bytes;
+}
+
+std::vector<std::string> list_directory(const std::string& path) {
+  struct Close {
+    void operator()(DIR* open) const { ::closedir(open); }
+  };
+  const std::unique_ptr<DIR, Close> directory(::opendir(path.c_str()));
+  std::vector<std::string> names;
+  while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
+    const std::string_view name = static_cast<const char*>(entry->d_name);
+    if (name != "." && name != "..") {
+      names.emplace_back(name);
+    }
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
+Result<void> write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno != EINTR) {
+      return fail(sys_error(Code::io, errno, "write"));
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
+  }
+  return {};
+}
+
+}  // namespace mvr

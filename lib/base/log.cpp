@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mvr/base/log.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+
+#include "mvr/base/text.hpp"
+
+namespace mvr {
+namespace {
+
+constexpr std::size_t kMaxValue = 4096;
+
+std::string_view to_string(LogLevel level) {
+  constexpr std::array<std::string_view, 4> kNames = {"debug", "info", "warn", "error"};
+  return kNames.at(static_cast<std::size_t>(level));
+}
+
+/// RFC 3339 in UTC with microseconds.
+std::string now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_REALTIME, &time);
+  tm parts{};
+  ::gmtime_r(&time.tv_sec, &parts);
+  std::array<char, 32> date{};
+  ::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  const std::string micros = std::to_string(1'000'000 + time.tv_nsec / 1000).substr(1);
+  return std::string(date.data()) + '.' + micros + 'Z';
+}
+
+bool is_word(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return c > ' ' && c != '"' && c != '=' && c != '\\' && c != '\x7f';
+  });
+}
+
+}  // namespace
+
+std::string format_field(std::string_view key, std::string_view value) {
+  std::string field(" ");
+  field.append(key).append("=");
+  return is_word(value) ? field.append(value) : field + '"' + printable(value, kMaxValue) + '"';
+}
+
+Result<void> Log::open(const std::string& path) {
+  constexpr mode_t kMode = S_IRUSR | S_IWUSR | S_IRGRP;
+  Fd file(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                 kMode));
+  if (!file) {
+    return fail(sys_error(Code::io, errno, "logFile " + path));
+  }
+  file_ = std::move(file);
+  return {};
+}
+
+void Log::add_context(std::string_view key, std::string_view value) {
+  if (!value.empty()) {
+    context_ += format_field(key, value);
+  }
+}
+
+void Log::line(LogLevel level, std::string_view message,
+               std::initializer_list<Field> fields) const {
+  if (!has(level)) {
+    return;
+  }
+  std::string text = "time=" + now() + format_field("level", to_string(level)) +
+                     format_field("msg", message) + context_;
+  for (const auto& [key, value] : fields) {
+    text += value.empty() ? "" : format_field(key, value);
+  }
+  static_cast<void>(write_all(file_ ? file_.get() : STDERR_FILENO, text + '\n'));
+}
+
+}  // namespace mvr
