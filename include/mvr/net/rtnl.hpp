@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What we ask of rtnetlink, one function a message: values in, values out. Each works in the netns
+/// of its socket. Errors carry Code::io, the kernel's errno, its extended ack in `details`.
+/// \source rtnetlink(7)
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mvr/base/error.hpp"
+#include "mvr/net/netns.hpp"
+#include "mvr/net/socket.hpp"
+#include "mvr/net/types.hpp"
+
+namespace mvr::net {
+
+/// By name, or by alternative name. Nothing when there is none (ENODEV).
+Result<std::optional<Link>> read_link(Socket& socket, const std::string& name);
+Result<std::optional<Link>> read_link(Socket& socket, IfIndex index);
+
+/// Every link of a namespace. For the pod's: the host may have thousands.
+Result<std::vector<Link>> read_links(Socket& socket);
+
+/// IPv4 addresses, of one link or (IfIndex::none) of all.
+Result<std::vector<IfAddress>> read_addresses(Socket& socket, ip::Family family, IfIndex index);
+
+/// All routes of all tables but `local` (whose entries the kernel makes).
+Result<std::vector<Route>> read_routes(Socket& socket, ip::Family family);
+
+/// The routing table's entry that packets to `destination` match (RTM_F_FIB_MATCH), as `ip route
+/// get fibmatch`. Nothing when there is none.
+Result<std::optional<Route>> find_route(Socket& socket, const ip::Address& destination);
+
+Result<std::vector<Rule>> read_rules(Socket& socket, ip::Family family);
+
+/// What a new macvlan is to be. It is made by the socket of the master's netns.
+struct MacvlanSpec {
+  std::string name;
+  IfIndex master = IfIndex::none;
+  MacvlanInfo info;
+  std::optional<ip::Mac> mac;      ///< nothing = the kernel's choice; passthru takes the master's
+  std::uint32_t mtu = 0;           ///< 0 = the master's
+  std::uint32_t tx_queue_len = 0;  ///< 0 = the kernel's default
+
+  bool operator==(const MacvlanSpec&) const = default;
+};
+
+/// Creates the link straight in the netns `target`, down, in the group that marks it as ours.
+/// EEXIST: the name is taken there (before Linux 6.15: or in the socket's netns); EBUSY: the master
+/// is taken by a passthru macvlan, an ipvlan or a bridge; EADDRINUSE on later `up`: the MAC.
+Result<void> create_macvlan(Socket& socket, const MacvlanSpec& spec, const Netns& target);
+
+/// Gives a link its final name and alias and sets it up: one message.
+Result<void> rename_and_raise(Socket& socket, IfIndex index, const std::string& name,
+                              const std::string& alias);
+
+Result<void> delete_link(Socket& socket, IfIndex index);
+
+Result<void> add_address(Socket& socket, const IfAddress& address);
+Result<void> delete_address(Socket& socket, const IfAddress& address);
+
+/// NLM_F_EXCL: EEXIST if the kernel has a route of the same key.
+Result<void> add_route(Socket& socket, const Route& route);
+Result<void> delete_route(Socket& socket, const Route& route);
+
+/// The kernel takes a rule that differs only in priority or protocol for another one, so EEXIST
+/// does not protect from duplicates. \source net/core/fib_rules.c, rule_exists
+Result<void> add_rule(Socket& socket, const Rule& rule);
+Result<void> delete_rule(Socket& socket, const Rule& rule);
+
+}  // namespace mvr::net

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Network objects of the kernel as values: links, interface addresses, routes, rules.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "mvr/ip/address.hpp"
+
+namespace mvr::net {
+
+/// An interface index; meaningful in one netns only.
+enum class IfIndex : int { none = 0 };
+
+constexpr int to_int(IfIndex index) {
+  return static_cast<int>(index);
+}
+
+/// Marks routes and rules of ours (rtm_protocol, FRA_PROTOCOL) and is the group of our links.
+/// Free in iproute2's rt_protos; conf/iproute2 gives it a name there.
+inline constexpr std::uint8_t kOurMark = 216;
+
+/// \source linux/rtnetlink.h, enum rt_class_t
+inline constexpr std::uint32_t kTableDefault = 253;
+inline constexpr std::uint32_t kTableMain = 254;
+inline constexpr std::uint32_t kTableLocal = 255;
+
+/// \source linux/rtnetlink.h, RTPROT_KERNEL
+inline constexpr std::uint8_t kProtocolKernel = 2;
+
+/// Values of IFLA_MACVLAN_MODE.
+/// \source linux/if_link.h, enum macvlan_mode
+enum class MacvlanMode : std::uint32_t { private_ = 1, vepa = 2, bridge = 4, passthru = 8 };
+
+/// What IFLA_INFO_DATA of a macvlan says.
+struct MacvlanInfo {
+  MacvlanMode mode = MacvlanMode::bridge;
+  std::uint32_t bc_queue_len = 0;  ///< as requested; 0 = unknown or the kernel's default
+
+  bool operator==(const MacvlanInfo&) const = default;
+};
+
+struct Link {
+  IfIndex index = IfIndex::none;
+  std::string name;
+  std::string alias;
+  std::string kind;  ///< IFLA_INFO_KIND, "macvlan"; empty for hardware
+  std::optional<MacvlanInfo> macvlan;
+  std::optional<ip::Mac> mac;  ///< nothing if the hardware address is not six octets (IPoIB has 20)
+  std::uint32_t mtu = 0;
+  std::uint32_t tx_queue_len = 0;
+  std::uint32_t group = 0;
+  std::uint16_t arp_type = 0;        ///< ARPHRD_*
+  IfIndex lower = IfIndex::none;     ///< IFLA_LINK: the master, in the netns that holds it
+  bool has_lower_elsewhere = false;  ///< the master is in another netns
+  bool is_up = false;
+  bool is_running = false;  ///< has carrier, and the kernel sends (IFF_RUNNING)
+
+  bool operator==(const Link&) const = default;
+};
+
+/// True for a macvlan that this program has made.
+bool is_ours(const Link& link);
+
+struct IfAddress {
+  IfIndex index = IfIndex::none;
+  ip::Prefix prefix;          ///< with host bits
+  std::uint32_t metric = 0;   ///< IFA_RT_PRIORITY: metric of the connected route
+  std::uint8_t scope = 0;     ///< 0 global, 253 link, 254 host
+  bool is_tentative = false;  ///< IPv6 before the end of duplicate address detection
+
+  bool operator==(const IfAddress&) const = default;
+};
+
+enum class RouteType : std::uint8_t { unicast, unreachable, other };
+
+struct Route {
+  ip::Prefix dst;
+  std::optional<ip::Address> gateway;
+  IfIndex nic = IfIndex::none;
+  std::optional<ip::Address> src;  ///< preferred source
+  std::uint32_t table = kTableMain;
+  std::uint32_t metric = 0;
+  std::uint32_t mtu = 0;     ///< 0 = the link's
+  std::uint32_t advmss = 0;  ///< 0 = the kernel's choice
+  RouteType type = RouteType::unicast;
+  bool is_onlink = false;  ///< the gateway is reachable though no prefix says so
+  std::uint8_t protocol = kOurMark;
+
+  bool operator==(const Route&) const = default;
+};
+
+/// What the kernel regards as one route: another one with this key would be refused with EEXIST
+/// or stand beside it. \source net/ipv4/fib_trie.c, fib_find_alias
+bool has_same_key(const Route& a, const Route& b);
+
+struct Rule {
+  ip::Family family = ip::Family::v4;
+  std::optional<ip::Prefix> from;
+  std::string oif;
+  std::uint32_t table = 0;
+  std::uint32_t priority = 0;
+  std::uint8_t protocol = kOurMark;
+  bool has_other_selectors = false;  ///< to, iif, fwmark, … which we never set
+
+  bool operator==(const Rule&) const = default;
+};
+
+/// As iproute2 would print it: "default via 172.16.11.254 dev net1 table 101".
+/// `nic` is the name for the route's index.
+std::string describe(const Route& route, const std::string& nic);
+std::string describe(const Rule& rule);
+
+}  // namespace mvr::net

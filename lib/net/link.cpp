@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links: RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK, RTM_DELLINK.
+#include <errno.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <array>
+
+#include <netlink/attr.h>
+
+#include "mvr/net/rtnl.hpp"
+#include "net/message.hpp"
+
+namespace mvr::net {
+namespace {
+
+MacvlanInfo parse_macvlan(nlattr* data) {
+  std::array<nlattr*, IFLA_MACVLAN_MAX + 1> attributes{};
+  nla_parse_nested(attributes.data(), IFLA_MACVLAN_MAX, data, nullptr);
+  return {static_cast<MacvlanMode>(read_u32(attributes[IFLA_MACVLAN_MODE])),
+          read_u32(attributes[IFLA_MACVLAN_BC_QUEUE_LEN])};
+}
+
+void parse_kind(nlattr* linkinfo, Link& link) {
+  std::array<nlattr*, IFLA_INFO_MAX + 1> attributes{};
+  if (linkinfo == nullptr ||
+      nla_parse_nested(attributes.data(), IFLA_INFO_MAX, linkinfo, nullptr) != 0) {
+    return;
+  }
+  link.kind = read_string(attributes[IFLA_INFO_KIND]);
+  if (link.kind == "macvlan" && attributes[IFLA_INFO_DATA] != nullptr) {
+    link.macvlan = parse_macvlan(attributes[IFLA_INFO_DATA]);
+  }
+}
+
+/// By hand: libnl-route's link has neither bcqueuelen nor a hardware address of other lengths.
+std::optional<Link> parse_link(nlmsghdr* message) {
+  std::array<nlattr*, IFLA_MAX + 1> attributes{};
+  if (message->nlmsg_type != RTM_NEWLINK ||
+      nlmsg_parse(message, sizeof(ifinfomsg), attributes.data(), IFLA_MAX, nullptr) != 0) {
+    return std::nullopt;
+  }
+  const auto* header = static_cast<const ifinfomsg*>(nlmsg_data(message));
+  Link link;
+  link.index = IfIndex{header->ifi_index};
+  link.arp_type = header->ifi_type;
+  link.is_up = (header->ifi_flags & IFF_UP) != 0;
+  link.is_running = (header->ifi_flags & IFF_RUNNING) != 0;
+  link.name = read_string(attributes[IFLA_IFNAME]);
+  link.alias = read_string(attributes[IFLA_IFALIAS]);
+  link.mac = ip::Mac::from_bytes(payload(attributes[IFLA_ADDRESS]));
+  link.mtu = read_u32(attributes[IFLA_MTU]);
+  link.tx_queue_len = read_u32(attributes[IFLA_TXQLEN]);
+  link.group = read_u32(attributes[IFLA_GROUP]);
+  link.lower = IfIndex{static_cast<int>(read_u32(attributes[IFLA_LINK]))};
+  link.has_lower_elsewhere = attributes[IFLA_LINK_NETNSID] != nullptr;
+  parse_kind(attributes[IFLA_LINKINFO], link);
+  return link;
+}
+
+/// RTM_GETLINK without the counters, which are most of an answer.
+MessagePtr make_get(IfIndex index) {
+  MessagePtr message = make_request(RTM_GETLINK, ifinfomsg{AF_UNSPEC, 0, 0, to_int(index), 0, 0});
+  if (!message || nla_put_u32(message.get(), IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) != 0) {
+    return nullptr;
+  }
+  return message;
+}
+
+Result<std::optional<Link>> get_link(Socket& socket, MessagePtr request) {
+  if (!request) {
+    return fail(build_error("RTM_GETLINK"));
+  }
+  std::optional<Link> link;
+  Result<void> done = socket.get(std::move(request), [&](nlmsghdr* m) { link = parse_link(m); });
+  if (!done && done.error().sys_errno != ENODEV) {
+    return fail(std::move(done).error());
+  }
+  return link;
+}
+
+/// By hand: libnl-route knows no IFLA_MACVLAN_BC_QUEUE_LEN and cannot open a built message's nest.
+int put_macvlan(nl_msg* message, const MacvlanInfo& info) {
+  nlattr* linkinfo = nla_nest_start(message, IFLA_LINKINFO);
+  if (linkinfo == nullptr || nla_put_string(message, IFLA_INFO_KIND, "macvlan") != 0) {
+    return -1;
+  }
+  nlattr* data = nla_nest_start(message, IFLA_INFO_DATA);
+  if (data == nullptr ||
+      nla_put_u32(message, IFLA_MACVLAN_MODE, static_cast<std::uint32_t>(info.mode)) != 0) {
+    return -1;
+  }
+  if (info.bc_queue_len != 0 &&
+      nla_put_u32(message, IFLA_MACVLAN_BC_QUEUE_LEN, info.bc_queue_len) != 0) {
+    return -1;
+  }
+  nla_nest_end(message, data);
+  nla_nest_end(message, linkinfo);
+  return 0;
+}
+
+Result<LinkPtr> make_link() {
+  LinkPtr link(rtnl_link_alloc());
+  if (!link) {
+    return fail(build_error("link"));
+  }
+  return link;
+}
+
+}  // namespace
+
+Result<std::optional<Link>> read_link(Socket& socket, const std::string& name) {
+  MessagePtr request = make_get(IfIndex::none);
+  // Both attributes find alternative names; IFLA_IFNAME takes at most 15 bytes.
+  const int attribute = name.size() < IFNAMSIZ ? IFLA_IFNAME : IFLA_ALT_IFNAME;
+  if (request && nla_put_string(request.get(), attribute, name.c_str()) != 0) {
+    request = nullptr;
+  }
+  return get_link(socket, std::move(request));
+}
+
+Result<std::optional<Link>> read_link(Socket& socket, IfIndex index) {
+  return get_link(socket, make_get(index));
+}
+
+Result<std::vector<Link>> read_links(Socket& socket) {
+  return dump(socket, "RTM_GETLINK", make_get(IfIndex::none), parse_link);
+}
+
+Result<void> create_macvlan(Socket& socket, const MacvlanSpec& spec, const Netns& target) {
+  const LinkPtr link = MVR_TRY(make_link());
+  rtnl_link_set_name(link.get(), spec.name.c_str());
+  rtnl_link_set_link(link.get(), to_int(spec.master));
+  rtnl_link_set_group(link.get(), kOurMark);
+  rtnl_link_set_ns_fd(link.get(), target.fd.get());
+  if (spec.mac) {
+    const auto& bytes = spec.mac->bytes();
+    const AddressPtr mac(nl_addr_build(AF_LLC, bytes.data(), bytes.size()));
+    rtnl_link_set_addr(link.get(), mac.get());
+  }
+  if (spec.mtu != 0) {
+    rtnl_link_set_mtu(link.get(), spec.mtu);
+  }
+  if (spec.tx_queue_len != 0) {
+    rtnl_link_set_txqlen(link.get(), spec.tx_queue_len);
+  }
+  return build_and_change(socket, "RTM_NEWLINK", [&](nl_msg** message) {
+    const int code = rtnl_link_build_add_request(link.get(), NLM_F_CREATE | NLM_F_EXCL, message);
+    return code < 0 ? code : put_macvlan(*message, spec.info);
+  });
+}
+
+Result<void> rename_and_raise(Socket& socket, IfIndex index, const std::string& name,
+                              const std::string& alias) {
+  const LinkPtr old = MVR_TRY(make_link());
+  const LinkPtr changes = MVR_TRY(make_link());
+  rtnl_link_set_ifindex(old.get(), to_int(index));
+  rtnl_link_set_name(changes.get(), name.c_str());
+  rtnl_link_set_ifalias(changes.get(), alias.c_str());
+  rtnl_link_set_flags(changes.get(), IFF_UP);
+  return build_and_change(socket, "RTM_SETLINK", [&](nl_msg** message) {
+    return rtnl_link_build_change_request(old.get(), changes.get(), 0, message);
+  });
+}
+
+Result<void> delete_link(Socket& socket, IfIndex index) {
+  const LinkPtr link = MVR_TRY(make_link());
+  rtnl_link_set_ifindex(link.get(), to_int(index));
+  return build_and_change(socket, "RTM_DELLINK", [&](nl_msg** message) {
+    return rtnl_link_build_delete_request(link.get(), message);
+  });
+}
+
+}  // namespace mvr::net

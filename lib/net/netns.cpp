@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mvr/net/netns.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+namespace mvr::net {
+
+Result<Netns> open_netns(const std::string& path) {
+  // O_NONBLOCK: the path may be a fifo by mistake or malice.
+  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (!fd) {
+    const bool is_gone = errno == ENOENT || errno == ENOTDIR;
+    return fail(sys_error(Code::bad_netns, is_gone ? ENOENT : errno, "netns " + path));
+  }
+  if (::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
+    return fail(Error{Code::bad_netns, EINVAL, "netns " + path + ": not a network namespace"});
+  }
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) {
+    return fail(sys_error(Code::bad_netns, errno, "netns " + path));
+  }
+  return Netns{path, std::move(fd), {status.st_dev, status.st_ino}};
+}
+
+Result<Netns> open_own_netns() {
+  return open_netns("/proc/thread-self/ns/net");
+}
+
+Result<NetnsGuard> NetnsGuard::enter(const Netns& target, const Netns& home) {
+  if (::setns(target.fd.get(), CLONE_NEWNET) != 0) {
+    return fail(sys_error(Code::bad_netns, errno, "enter netns " + target.path));
+  }
+  return NetnsGuard(home);
+}
+
+NetnsGuard::~NetnsGuard() {
+  if (home_ != nullptr && ::setns(home_->fd.get(), CLONE_NEWNET) != 0) {
+    ::abort();
+  }
+}
+
+}  // namespace mvr::net

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policy routing rules: RTM_NEWRULE, RTM_GETRULE, RTM_DELRULE.
+#include <linux/fib_rules.h>
+
+#include <array>
+
+#include <netlink/attr.h>
+
+#include "mvr/net/rtnl.hpp"
+#include "net/message.hpp"
+
+namespace mvr::net {
+namespace {
+
+/// Attributes that narrow a rule down and that we never set.
+constexpr std::array kOtherSelectors = {
+    FRA_DST,         FRA_IIFNAME,     FRA_FWMARK, FRA_FWMASK, FRA_IP_PROTO, FRA_UID_RANGE,
+    FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_TUN_ID, FRA_L3MDEV, FRA_GOTO};
+
+/// By hand: libnl-route drops the attributes that it does not know, and a rule with fewer selectors
+/// is another rule.
+std::optional<Rule> parse_rule(nlmsghdr* message) {
+  std::array<nlattr*, FRA_MAX + 1> attributes{};
+  if (message->nlmsg_type != RTM_NEWRULE ||
+      nlmsg_parse(message, sizeof(fib_rule_hdr), attributes.data(), FRA_MAX, nullptr) != 0) {
+    return std::nullopt;
+  }
+  const auto* header = static_cast<const fib_rule_hdr*>(nlmsg_data(message));
+  Rule rule;
+  rule.family = family_of(header->family);
+  if (const auto from = ip::Address::from_bytes(payload(attributes[FRA_SRC]))) {
+    rule.from = ip::Prefix{*from, header->src_len};
+  }
+  rule.oif = read_string(attributes[FRA_OIFNAME]);
+  rule.table = attributes[FRA_TABLE] != nullptr ? read_u32(attributes[FRA_TABLE]) : header->table;
+  rule.priority = read_u32(attributes[FRA_PRIORITY]);
+  const auto protocol = payload(attributes[FRA_PROTOCOL]);
+  rule.protocol = protocol.empty() ? std::uint8_t{0} : protocol.front();
+  for (const int selector : kOtherSelectors) {
+    rule.has_other_selectors |= attributes.at(static_cast<std::size_t>(selector)) != nullptr &&
+                                (selector != FRA_L3MDEV || read_u32(attributes[FRA_L3MDEV]) != 0);
+  }
+  return rule;
+}
+
+Result<RulePtr> make_rule(const Rule& rule) {
+  RulePtr object(rtnl_rule_alloc());
+  if (!object) {
+    return fail(build_error("rule"));
+  }
+  rtnl_rule_set_family(object.get(), to_af(rule.family));
+  rtnl_rule_set_action(object.get(), FR_ACT_TO_TBL);
+  rtnl_rule_set_table(object.get(), rule.table);
+  rtnl_rule_set_prio(object.get(), rule.priority);
+  rtnl_rule_set_protocol(object.get(), rule.protocol);
+  if (rule.from) {
+    const AddressPtr from = make_nl_address(*rule.from);
+    rtnl_rule_set_src(object.get(), from.get());
+  }
+  if (!rule.oif.empty()) {
+    rtnl_rule_set_oif(object.get(), rule.oif.c_str());
+  }
+  return object;
+}
+
+}  // namespace
+
+Result<std::vector<Rule>> read_rules(Socket& socket, ip::Family family) {
+  fib_rule_hdr header{};
+  header.family = static_cast<std::uint8_t>(to_af(family));
+  return dump(socket, "RTM_GETRULE", make_request(RTM_GETRULE, header), parse_rule);
+}
+
+Result<void> add_rule(Socket& socket, const Rule& rule) {
+  const RulePtr object = MVR_TRY(make_rule(rule));
+  return build_and_change(socket, "RTM_NEWRULE", [&](nl_msg** message) {
+    return rtnl_rule_build_add_request(object.get(), NLM_F_CREATE | NLM_F_EXCL, message);
+  });
+}
+
+Result<void> delete_rule(Socket& socket, const Rule& rule) {
+  const RulePtr object = MVR_TRY(make_rule(rule));
+  return build_and_change(socket, "RTM_DELRULE", [&](nl_msg** message) {
+    return rtnl_rule_build_delete_request(object.get(), 0, message);
+  });
+}
+
+}  // namespace mvr::net
