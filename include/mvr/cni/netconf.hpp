@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The network configuration: every key, its default, its meaning (conf/REFERENCE.md has the
+/// prose).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "mvr/base/error.hpp"
+#include "mvr/base/log.hpp"
+#include "mvr/cni/environment.hpp"
+#include "mvr/cni/result.hpp"
+#include "mvr/cni/version.hpp"
+#include "mvr/ip/address.hpp"
+
+namespace mvr::cni {
+
+enum class MacvlanMode { bridge, private_, vepa, passthru };
+
+std::string_view to_string(MacvlanMode mode);
+
+enum class RdmaMode { automatic, off };
+
+enum class ProbePolicy { fail, warn, off };
+
+struct ProbeConf {
+  ProbePolicy policy = ProbePolicy::fail;
+  int attempts = 5;                         ///< 1–1000
+  std::chrono::milliseconds interval{100};  ///< 1 ms–10 s; attempts × interval ≤ timeout
+};
+
+/// One sysctl of the NIC: "net.ipv4.conf.IFNAME.forwarding" as path "ipv4/conf/IFNAME/forwarding"
+/// below /proc/sys/net; the component IFNAME is replaced when it is written.
+struct SysctlConf {
+  std::string path;
+  std::string value;
+
+  bool operator==(const SysctlConf&) const = default;
+};
+
+/// A container's interface as a runtime names it in a GC call.
+struct AttachmentRef {
+  std::string container_id;
+  std::string ifname;
+
+  auto operator<=>(const AttachmentRef&) const = default;
+};
+
+struct NetConf {
+  Version cni_version;
+  std::string name;
+  std::string type;
+
+  std::vector<std::string> master;  ///< candidates, the first that exists; empty = by default rule
+  MacvlanMode mode = MacvlanMode::bridge;
+  std::uint32_t mtu = 0;       ///< 0 = the master's
+  std::optional<ip::Mac> mac;  ///< after CNI_ARGS, args.cni and runtimeConfig have had their say
+  bool link_in_container = false;
+  std::uint32_t bc_queue_len = 0;  ///< 0 = the kernel's default
+  std::uint32_t tx_queue_len = 0;  ///< 0 = the kernel's default
+  std::vector<SysctlConf> sysctls;
+
+  std::string ipam_type;  ///< empty = layer 2 only
+  RdmaMode rdma = RdmaMode::automatic;
+  ProbeConf gateway_probe;
+
+  std::string overlay_nic = "eth0";  ///< podDefaultCniNic
+  std::vector<ip::Prefix> overlay_pod_cidr;
+  std::vector<ip::Prefix> service_cidr;
+  std::vector<ip::Prefix> hijack_cidr;
+  std::optional<std::vector<ip::Address>> host_addresses;  ///< nothing = "auto"
+  std::uint32_t route_table = 0;                           ///< 0 = derived from the interface name
+  std::uint32_t route_table_base = 100;
+  std::uint32_t rule_priority_base = 32000;
+  int rp_filter = 2;  ///< -1 = leave
+  bool strict_arp = true;
+
+  std::string log_file;  ///< empty = standard error
+  LogLevel log_level = LogLevel::info;
+  std::string state_dir = "/run/macvlan-rdma";
+  std::chrono::milliseconds timeout{100'000};
+  bool strict = false;
+
+  std::string
+      device_id;  ///< runtimeConfig.deviceID or deviceID if a PCI or auxiliary id, else empty
+  Dns dns;
+  std::optional<AddResult> prev_result;
+  std::optional<std::vector<AttachmentRef>> valid_attachments;  ///< GC; absent is not empty
+};
+
+/// A configuration with everything that is wrong with it. Values that could not be read have their
+/// defaults. ADD, CHECK and STATUS refuse the first problem; DEL and GC work with what is readable.
+struct ParsedConf {
+  NetConf conf;
+  std::vector<Error> problems;        ///< Code::bad_config, or unsupported_field
+  std::vector<std::string> warnings;  ///< unknown keys, keys in another case
+};
+
+/// Reads the configuration that came on standard input, with the node-wide defaults below it.
+/// Fails only where no verb can go on: not JSON or nested too deep (Code::decode), `name` missing
+/// or malformed (bad_config), a cniVersion we do not speak (incompatible_version).
+/// \param defaults the text of the defaults file, empty if there is none
+/// \param args     CNI_ARGS, whose MAC stands between the configuration's and args.cni's
+Result<ParsedConf> parse_netconf(std::string_view json, std::string_view defaults,
+                                 const Args& args = {});
+
+/// The defaults file that the configuration names, or /etc/cni/macvlan-rdma.json.
+std::string defaults_path(std::string_view json);
+
+/// The cniVersion of a text that may be anything; 1.1.0 when it has none that we speak. It gives an
+/// error document its version before the configuration has been understood.
+Version guess_version(std::string_view json);
+
+/// The same configuration for a delegated plugin that speaks 1.0.0 at most: cniVersion and
+/// prevResult rewritten, all else as it was.
+Result<std::string> downgrade_netconf(std::string_view json);
+
+}  // namespace mvr::cni

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mvr/cni/netconf.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "netconf_field.hpp"
+#include "netconf_keys.hpp"
+#include "netconf_runtime.hpp"
+#include "netconf_version.hpp"
+
+namespace mvr::cni {
+namespace {
+
+constexpr std::string_view kDefaultsHeading = "defaults file: ";
+
+Result<std::string> read_name(const Json& document) {
+  const Json* value = find_value(document, "name");
+  const std::string* name = as_string(value);
+  if (value == nullptr || (name != nullptr && name->empty())) {
+    return fail(Code::bad_config, "name: missing network name");
+  }
+  if (name == nullptr || !is_valid_id(*name)) {
+    return fail(Code::bad_config, "name " + show(*value) +
+                                      ": must be at most 255 letters, digits, '_', '.' and '-', "
+                                      "the first one a letter or digit");
+  }
+  return *name;
+}
+
+Result<Json> parse_defaults(std::string_view text) {
+  if (text.empty()) {
+    return Json::object();
+  }
+  Result<Json> document = parse_object(text);
+  if (!document) {
+    return fail(std::move(document).error().in("defaults file").as(Code::bad_config));
+  }
+  return document;
+}
+
+void set_defaults(NetConf& conf) {
+  conf.hijack_cidr = {*ip::Prefix::parse("169.254.0.0/16")};
+}
+
+/// Reads each key from the configuration or, if it is not there, from the defaults file.
+void read_keys(const Field& root, const Field& defaults) {
+  for (const Key& key : known_keys()) {
+    const Member own = find_member(root.value, key.name);
+    const Member below = find_member(defaults.value, key.name);
+    if (own.value != nullptr) {
+      key.read(root.member(key.name, *own.value));
+    } else if (below.value != nullptr && key.place == Place::anywhere) {
+      key.read(defaults.member(key.name, *below.value));
+    }
+  }
+}
+
+void report_all_keys(const Field& root, const Field& defaults) {
+  std::vector<std::string_view> names;
+  for (const Key& key : known_keys()) {
+    names.push_back(key.name);
+    const Member misplaced = find_member(defaults.value, key.name);
+    if (key.place == Place::configuration && misplaced.value != nullptr) {
+      defaults.member(misplaced.key, *misplaced.value)
+          .refuse("may stand in a network configuration only");
+    }
+  }
+  report_keys(root, names);
+  report_keys(defaults, names);
+}
+
+/// Judges the values together, wherever each of them came from.
+void check_probe_time(ParsedConf& out) {
+  const ProbeConf& probe = out.conf.gateway_probe;
+  const auto total = probe.attempts * probe.interval;
+  if (probe.policy == ProbePolicy::off || total <= out.conf.timeout) {
+    return;
+  }
+  out.problems.push_back(Error{Code::bad_config, 0,
+                               "gatewayProbe: attempts " + std::to_string(probe.attempts) +
+                                   " × interval " + std::to_string(probe.interval.count()) +
+                                   "ms is " + std::to_string(total.count()) +
+                                   "ms: must be at most timeout, which is " +
+                                   std::to_string(out.conf.timeout.count()) + "ms"});
+}
+
+}  // namespace
+
+std::string_view to_string(MacvlanMode mode) {
+  switch (mode) {
+    case MacvlanMode::private_:
+      return "private";
+    case MacvlanMode::vepa:
+      return "vepa";
+    case MacvlanMode::passthru:
+      return "passthru";
+    case MacvlanMode::bridge:
+      break;
+  }
+  return "bridge";
+}
+
+Result<ParsedConf> parse_netconf(std::string_view json, std::string_view defaults,
+                                 const Args& args) {
+  const Result<Json> document = parse_object(json);
+  if (!document) {
+    return fail(Error(document.error()).in("network configuration"));
+  }
+  ParsedConf out;
+  set_defaults(out.conf);
+  out.conf.name = MVR_TRY(read_name(*document));
+  out.conf.cni_version = MVR_TRY(read_cni_version(*document));
+  const Json below = MVR_TRY(parse_defaults(defaults));
+  const Field root{"", *document, out};
+  const Field defaults_root{std::string(kDefaultsHeading), below, out};
+  read_keys(root, defaults_root);
+  read_runtime(root, args);
+  report_all_keys(root, defaults_root);
+  check_probe_time(out);
+  return out;
+}
+
+std::string defaults_path(std::string_view json) {
+  const Result<Json> document = parse_object(json);
+  const std::string* path = document ? as_string(find_value(*document, "defaultsFile")) : nullptr;
+  return path != nullptr && is_safe_path(*path) ? *path : "/etc/cni/macvlan-rdma.json";
+}
+
+}  // namespace mvr::cni

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "netconf_keys.hpp"
+
+#include <limits>
+
+#include <nlohmann/json.hpp>
+
+#include "netconf_readers.hpp"
+
+namespace mvr::cni {
+namespace {
+
+constexpr std::int64_t kMaxU32 = std::numeric_limits<std::uint32_t>::max();
+constexpr std::int64_t kMaxPriority = 32765;  // the rule for main has 32766
+
+constexpr std::array kModes = {
+    Choice<MacvlanMode>{"bridge", MacvlanMode::bridge},
+    Choice<MacvlanMode>{"private", MacvlanMode::private_},
+    Choice<MacvlanMode>{"vepa", MacvlanMode::vepa},
+    Choice<MacvlanMode>{"passthru", MacvlanMode::passthru},
+    Choice<MacvlanMode>{"", MacvlanMode::bridge},
+};
+
+constexpr std::array kLogLevels = {
+    Choice<LogLevel>{"debug", LogLevel::debug},
+    Choice<LogLevel>{"info", LogLevel::info},
+    Choice<LogLevel>{"warn", LogLevel::warn},
+    Choice<LogLevel>{"error", LogLevel::error},
+};
+
+/// For keys of the protocol that mean nothing to us or are read elsewhere.
+void skip(const Field&) {
+}
+
+template <auto kMember>
+void boolean(const Field& field) {
+  if (const auto value = read_bool(field)) {
+    field.conf().*kMember = *value;
+  }
+}
+
+template <auto kMember, std::int64_t kHigh>
+void number(const Field& field) {
+  if (const auto value = read_integer(field, 0, kHigh)) {
+    field.conf().*kMember = static_cast<std::uint32_t>(*value);
+  }
+}
+
+template <auto kMember, const auto& kChoices>
+void choice(const Field& field) {
+  if (const auto value = read_choice(field, kChoices)) {
+    field.conf().*kMember = *value;
+  }
+}
+
+template <auto kMember>
+void path(const Field& field) {
+  if (auto value = read_path(field)) {
+    field.conf().*kMember = *std::move(value);
+  }
+}
+
+template <auto kMember>
+void mac(const Field& field) {
+  if (const auto value = read_nic_mac(field)) {
+    field.conf().*kMember = *value;
+  }
+}
+
+template <auto kMember>
+void cidrs(const Field& field) {
+  if (!field.value.is_array()) {
+    field.refuse("must be a list of prefixes such as [\"10.233.64.0/18\"]");
+    return;
+  }
+  auto& prefixes = field.conf().*kMember;
+  prefixes.clear();
+  for (std::size_t i = 0; i < field.value.size(); ++i) {
+    if (const auto prefix = read_cidr(field.element(i))) {
+      prefixes.push_back(*prefix);
+    }
+  }
+}
+
+void only(const Field& field, const Json& nothing) {
+  // Integers and floats compare equal for the library, but types are strict here.
+  if (field.value.type_name() != std::string_view(nothing.type_name()) || field.value != nothing ||
+      field.value.is_number_float()) {
+    field.refuse_for_now("must be " + show(nothing));
+  }
+}
+
+// Keys whose feature is yet to come: the value that asks for nothing is all they accept.
+
+template <bool kValue>
+void only_bool(const Field& field) {
+  only(field, kValue);
+}
+
+void only_zero(const Field& field) {
+  only(field, 0);
+}
+
+void only_empty_text(const Field& field) {
+  only(field, "");
+}
+
+void only_empty_list(const Field& field) {
+  only(field, Json::array());
+}
+
+void nothing_at_all(const Field& field) {
+  field.refuse_for_now("leave the key out");
+}
+
+constexpr std::array kKeys = {
+    Key{"strict", boolean<&NetConf::strict>},
+    // The protocol's own.
+    Key{"name", skip, Place::configuration},
+    Key{"type", read_type, Place::configuration},
+    Key{"cniVersion", skip, Place::configuration},
+    Key{"capabilities", skip, Place::configuration},
+    Key{"runtimeConfig", skip, Place::configuration},
+    Key{"args", skip, Place::configuration},
+    Key{"ipMasq", skip, Place::configuration},
+    Key{"disableCheck", skip, Place::configuration},
+    Key{"deviceID", skip, Place::configuration},
+    Key{"pciBusID", skip, Place::configuration},
+    Key{"dns", read_dns_field, Place::configuration},
+    Key{"prevResult", read_prev_result, Place::configuration},
+    Key{"ipam", read_ipam, Place::configuration},
+    // The link.
+    Key{"master", read_master},
+    Key{"mode", choice<&NetConf::mode, kModes>},
+    Key{"mtu", read_mtu},
+    Key{"mac", mac<&NetConf::mac>},
+    Key{"podMACPrefix", only_empty_text},
+    Key{"linkInContainer", boolean<&NetConf::link_in_container>},
+    Key{"bcqueuelen", number<&NetConf::bc_queue_len, kMaxU32>},
+    Key{"txQueueLen", number<&NetConf::tx_queue_len, kMaxU32>},
+    Key{"promisc", only_bool<false>},
+    Key{"allmulti", only_bool<false>},
+    Key{"sysctls", read_sysctls},
+    Key{"vlan", only_zero},
+    Key{"rdma", read_rdma},
+    // Probes.
+    Key{"gatewayProbe", read_gateway_probe},
+    Key{"conflictProbe", read_conflict_probe},
+    Key{"announce", only_zero},
+    // Routing.
+    Key{"podDefaultCniNic", read_overlay_nic},
+    Key{"overlayPodCIDR", cidrs<&NetConf::overlay_pod_cidr>},
+    Key{"serviceCIDR", cidrs<&NetConf::service_cidr>},
+    Key{"hijackCIDR", cidrs<&NetConf::hijack_cidr>},
+    Key{"hostAddresses", read_host_addresses},
+    Key{"tunePodRoutes", only_bool<true>},
+    Key{"podDefaultRouteNic", only_empty_text},
+    Key{"policyRoutes", only_empty_list},
+    Key{"routeTable", read_route_table},
+    Key{"routeTableBase", read_route_table_base},
+    Key{"rulePriorityBase", number<&NetConf::rule_priority_base, kMaxPriority>},
+    Key{"podRPFilter", read_rp_filter},
+    Key{"strictArp", boolean<&NetConf::strict_arp>},
+    Key{"ipv6", nothing_at_all},
+    Key{"hostRuleTable", only_zero},
+    // The program.
+    Key{"logFile", read_log_file},
+    Key{"logLevel", choice<&NetConf::log_level, kLogLevels>},
+    Key{"stateDir", path<&NetConf::state_dir>},
+    Key{"timeout", read_timeout},
+    Key{"defaultsFile", read_defaults_file},
+};
+
+}  // namespace
+
+std::span<const Key> known_keys() {
+  return kKeys;
+}
+
+}  // namespace mvr::cni
