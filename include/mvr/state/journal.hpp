@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The journal: what DEL must know of an attachment and cannot ask the kernel. One small file each.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mvr/base/budget.hpp"
+#include "mvr/base/error.hpp"
+#include "mvr/base/fd.hpp"
+#include "mvr/cni/result.hpp"
+#include "mvr/net/netns.hpp"
+#include "mvr/state/attachment.hpp"
+
+namespace mvr::state {
+
+struct Record {
+  Attachment attachment;
+  std::string netns_path;
+  net::NetnsId netns;
+  std::string master;  ///< name of the master when ADD ran
+  int master_index = 0;
+  std::uint32_t table = 0;             ///< the NIC's routing table; 0 = none
+  std::string ipam_type;               ///< empty = layer 2
+  bool is_complete = false;            ///< ADD has ended well
+  std::optional<cni::AddResult> ipam;  ///< what IPAM said; CHECK plans with it
+
+  bool operator==(const Record&) const = default;
+};
+
+/// One attachment's journal, locked from the moment it exists: the lock excludes other calls for
+/// the same attachment, and its absence tells that the call that wrote the journal is over.
+class Journal {
+ public:
+  /// Opens the journal if there is one and waits for its lock. A directory that is missing counts
+  /// as no journal. One that others can write is refused (Code::io), since its content is believed.
+  static Result<Journal> open(const std::string& directory, const Attachment& attachment,
+                              const Budget& budget);
+
+  /// What the journal says. Nothing if there is no file, or one that is empty, cut short, foreign.
+  [[nodiscard]] const std::optional<Record>& record() const { return record_; }
+
+  /// Writes the record by way of a temporary file, 0600 in a 0700 directory, both made if needed.
+  /// The lock is held without a gap. Fails with Code::try_again if another call for the attachment
+  /// has come first, else with Code::io.
+  Result<void> write(const Record& record);
+
+  /// Removes the file. A missing one is fine. Fails with Code::io.
+  Result<void> remove();
+
+ private:
+  Journal(std::string directory, const Attachment& attachment);
+
+  Result<void> open_directory(bool create);
+  Result<bool> open_file(const Budget& budget);
+  [[nodiscard]] std::string temporary() const { return file_ + ".new"; }
+
+  std::string directory_;
+  Attachment attachment_;
+  std::string file_;  ///< name below the directory
+  Fd directory_fd_;
+  Fd fd_;  ///< the locked file; empty while there is none
+  std::optional<Record> record_;
+};
+
+/// Every record in the directory that can be read; without locks.
+std::vector<Record> read_records(const std::string& directory);
+
+/// JSON of a record, and back; parse gives nothing for what no `format_record` wrote.
+std::string format_record(const Record& record);
+std::optional<Record> parse_record(const std::string& text);
+
+}  // namespace mvr::state

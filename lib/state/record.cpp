@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// The journal's text.
+#include <nlohmann/json.hpp>
+
+#include "mvr/state/journal.hpp"
+
+namespace mvr::state {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Raised when the meaning of a field changes; a record of another format is not believed.
+constexpr int kFormat = 1;
+
+constexpr cni::Version kIpamVersion{1, 1, 0};
+
+/// The field's value, or nothing when it is missing or of another type.
+template <typename T>
+std::optional<T> get(const Json& json, const char* key) {
+  const auto field = json.find(key);
+  const bool is_typed =
+      field != json.end() && (std::is_same_v<T, std::string> ? field->is_string()
+                              : std::is_same_v<T, bool>      ? field->is_boolean()
+                                                             : field->is_number_integer());
+  return is_typed ? std::optional(field->template get<T>()) : std::nullopt;
+}
+
+/// A wrong or missing field leaves its default and clears `is_whole`.
+template <typename T>
+void read(const Json& json, const char* key, T& value, bool& is_whole) {
+  const std::optional<T> found = get<T>(json, key);
+  is_whole &= found.has_value();
+  value = found.value_or(T{});
+}
+
+}  // namespace
+
+std::string format_record(const Record& record) {
+  Json json = {
+      {"format", kFormat},
+      {"network", record.attachment.network},
+      {"containerID", record.attachment.container_id},
+      {"ifname", record.attachment.ifname},
+      {"netns", record.netns_path},
+      {"netnsDevice", record.netns.device},
+      {"netnsInode", record.netns.inode},
+      {"master", record.master},
+      {"masterIndex", record.master_index},
+      {"table", record.table},
+      {"ipam", record.ipam_type},
+      {"complete", record.is_complete},
+  };
+  if (record.ipam) {
+    json["ipamResult"] = cni::format_result(*record.ipam, kIpamVersion);
+  }
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+std::optional<Record> parse_record(const std::string& text) {
+  const Json json = Json::parse(text, nullptr, false);
+  if (!json.is_object() || get<int>(json, "format") != kFormat) {
+    return std::nullopt;
+  }
+  Record record;
+  bool is_whole = true;
+  read(json, "network", record.attachment.network, is_whole);
+  read(json, "containerID", record.attachment.container_id, is_whole);
+  read(json, "ifname", record.attachment.ifname, is_whole);
+  read(json, "netns", record.netns_path, is_whole);
+  read(json, "netnsDevice", record.netns.device, is_whole);
+  read(json, "netnsInode", record.netns.inode, is_whole);
+  read(json, "master", record.master, is_whole);
+  read(json, "masterIndex", record.master_index, is_whole);
+  read(json, "table", record.table, is_whole);
+  read(json, "ipam", record.ipam_type, is_whole);
+  read(json, "complete", record.is_complete, is_whole);
+  if (const auto ipam = get<std::string>(json, "ipamResult")) {
+    if (auto result = cni::parse_result(*ipam, kIpamVersion)) {
+      record.ipam = *std::move(result);
+    }
+  }
+  return is_whole ? std::optional(record) : std::nullopt;
+}
+
+}  // namespace mvr::state
