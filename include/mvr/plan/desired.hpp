@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What is to be, as plain values. ADD makes it, CHECK compares it with what is.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "mvr/cni/result.hpp"
+#include "mvr/plan/facts.hpp"
+#include "mvr/probe/gateway.hpp"
+#include "mvr/state/attachment.hpp"
+
+namespace mvr::plan {
+
+/// The link from its creation to the moment it is up.
+struct DesiredLink {
+  Where master_in = Where::host;
+  net::MacvlanSpec spec;  ///< with the temporary name
+  std::string name;       ///< final
+  std::string alias;
+  std::vector<net::Sysctl> sysctls;  ///< paths with the component IFNAME
+
+  bool operator==(const DesiredLink&) const = default;
+};
+
+/// Routes and rules that belong together.
+struct Routing {
+  std::vector<net::Route> routes;
+  std::vector<net::Rule> rules;
+
+  bool operator==(const Routing&) const = default;
+};
+
+/// How the NIC takes part in the pod's routing.
+struct Place {
+  bool is_routed = false;      ///< has a table and rules of its own; else its routes go to main
+  std::uint32_t table = 0;     ///< T; 0 if not routed
+  std::uint32_t priority = 0;  ///< of its rules
+  std::uint32_t overlay_table = 0;  ///< T0; 0 if the pod has no overlay NIC
+
+  bool operator==(const Place&) const = default;
+};
+
+/// What one NIC is given once IPAM has spoken.
+struct DesiredNic {
+  std::vector<net::IfAddress> addresses;
+  Routing routing;
+  std::vector<probe::Target> gateways;
+  std::vector<cni::RouteConfig> main_routes;  ///< for the result: ours in main, in IPAM's words
+  std::vector<std::string> warnings;
+
+  bool operator==(const DesiredNic&) const = default;
+};
+
+/// The link that the configuration wants. A random MAC is drawn if it names none.
+DesiredLink plan_link(const cni::NetConf& conf, const net::Link& master, Where master_in,
+                      const state::Attachment& attachment);
+
+/// The link's sysctls under the name that it has at the moment.
+std::vector<net::Sysctl> sysctls_of(const DesiredLink& link, const std::string& current_name);
+
+/// True for names like net1, whose table follows from the name alone.
+bool has_table_by_name(const std::string& ifname);
+
+/// Chooses the tables and priorities.
+/// \param claimed  tables that other attachments of this pod have in their journals, for NICs that
+///                 are still being made
+/// \param recorded for CHECK: the table in this attachment's own journal, 0 = ADD gave it none
+/// Fails with Code::routing: reserved numbers, a priority out of range, tables or priorities that
+/// somebody else uses; the message names the user.
+Result<Place> plan_place(const cni::NetConf& conf, const Facts& facts, const std::string& ifname,
+                         const std::vector<std::uint32_t>& claimed,
+                         std::optional<std::uint32_t> recorded);
+
+/// Once per pod: the overlay NIC's table and rules, and the cluster's routes by it in main. Empty
+/// without an overlay NIC. What already leaves by the overlay NIC is left out.
+struct DesiredShared {
+  Routing routing;
+  std::vector<std::string> warnings;
+};
+DesiredShared plan_shared(const cni::NetConf& conf, const Facts& facts, const Place& place);
+
+/// One NIC's addresses, table, rules and gateways. Pure: no clock, no kernel.
+/// \param nic the link as it is; its index goes into the routes
+/// Fails with Code::bad_config for what IPAM cannot mean (no unicast address, a gateway that is the
+/// NIC's own address), Code::unsupported_field for IPv6.
+Result<DesiredNic> plan_nic(const cni::NetConf& conf, const Facts& facts, const Place& place,
+                            net::IfIndex nic, const std::string& ifname,
+                            const cni::AddResult& ipam);
+
+}  // namespace mvr::plan

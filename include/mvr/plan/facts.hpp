@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What a plan is made from: the master and the pod as they are. Reads only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mvr/cni/netconf.hpp"
+#include "mvr/plan/kernel.hpp"
+
+namespace mvr::plan {
+
+/// A pod's objects in one moment.
+struct PodState {
+  std::vector<net::Link> links;
+  std::vector<net::IfAddress> addresses;
+  std::vector<net::Route> routes;  ///< of all tables but local
+  std::vector<net::Rule> rules;
+
+  [[nodiscard]] const net::Link* find_link(const std::string& name) const;
+  [[nodiscard]] const net::Link* find_link(net::IfIndex index) const;
+
+  /// The link's name, or "" if it is gone.
+  [[nodiscard]] std::string name_of(net::IfIndex index) const;
+};
+
+Result<PodState> observe_pod(Kernel& kernel);
+
+/// The pod's interface that another CNI plugin made for the cluster's own traffic.
+struct Overlay {
+  net::Link link;
+  std::vector<net::IfAddress> addresses;  ///< global ones
+};
+
+struct Facts {
+  Where master_in = Where::host;
+  net::Link master;
+  std::vector<ip::Address> host_addresses;  ///< the node's, to be kept on the overlay NIC
+  PodState pod;
+  std::optional<Overlay> overlay;
+  bool has_other_nics = false;  ///< other interfaces of ours in the pod
+};
+
+/// Everything an ADD or CHECK must know. Fails with Code::master_unusable if none of the masters
+/// exists or the one that does cannot carry a macvlan.
+Result<Facts> observe(Kernel& kernel, const cni::NetConf& conf, const std::string& ifname);
+
+/// The master that the configuration means, checked for what makes it unusable.
+/// Errors: Code::master_unusable; it names the candidates and why each is not it.
+Result<net::Link> find_master(Kernel& kernel, const cni::NetConf& conf);
+
+/// The interface of a namespace's default route.
+Result<std::optional<net::IfIndex>> find_default_interface(Kernel& kernel, Where where);
+
+/// The overlay NIC: `podDefaultCniNic` if the pod has it, else the owner of main's default route;
+/// never `ifname` or another NIC of ours.
+std::optional<Overlay> find_overlay(const PodState& pod, const std::string& wanted,
+                                    const std::string& ifname);
+
+}  // namespace mvr::plan

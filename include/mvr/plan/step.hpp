@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Steps: the changes that lead from what is to what is to be. Each knows its inverse.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "mvr/plan/desired.hpp"
+#include "mvr/plan/kernel.hpp"
+
+namespace mvr::plan {
+
+/// Makes the macvlan under its temporary name. Inverse: RemoveLink.
+struct CreateLink {
+  DesiredLink link;
+};
+
+/// Removes the link of an attachment, whichever of its two names it has by now. A link of the final
+/// name is touched only if it bears the alias.
+struct RemoveLink {
+  std::string temporary_name;
+  std::string name;
+  std::string alias;
+};
+
+/// Writes sysctls of the NIC. They go with the link, so there is no inverse.
+struct SetSysctls {
+  std::vector<net::Sysctl> sysctls;
+};
+
+/// Final name, alias and up. Goes with the link, so there is no inverse.
+struct RaiseLink {
+  net::IfIndex index;
+  std::string name;
+  std::string alias;
+};
+
+struct ChangeAddress {
+  Op op;
+  net::IfAddress address;
+  std::string nic;
+};
+
+struct ChangeRoute {
+  Op op;
+  net::Route route;
+  std::string nic;  ///< the route's interface; only for people
+};
+
+struct ChangeRule {
+  Op op;
+  net::Rule rule;
+};
+
+using Step = std::variant<CreateLink, RemoveLink, SetSysctls, RaiseLink, ChangeAddress, ChangeRoute,
+                          ChangeRule>;
+
+/// One line for logs and errors: "add route default via 172.16.11.254 dev net1 table 101".
+std::string describe(const Step& step);
+
+/// Does it. Errors bear the code that fits the kind (101 for links, 108 for routing) and begin with
+/// the step's description.
+Result<void> apply(Kernel& kernel, const Step& step);
+
+/// What takes the step back; nothing where the link's end takes it back.
+std::optional<Step> inverse(const Step& step);
+
+/// True for the errno of a removal whose object has gone already.
+bool is_gone(const Error& error);
+
+/// Finds an attachment's link by either of its names; see RemoveLink.
+Result<std::optional<net::Link>> find_own_link(Kernel& kernel, const RemoveLink& names);
+
+/// Steps to the wanted routing from the pod as it was observed. Objects that are there already are
+/// left alone; ours that differ are replaced; ours in the tables `owned` that are not wanted are
+/// leftovers and go.
+std::vector<Step> routing_steps(const Routing& wanted, const PodState& pod,
+                                const std::vector<std::uint32_t>& owned, const std::string& nic);
+
+std::vector<Step> address_steps(const DesiredNic& nic, const std::string& name);
+
+}  // namespace mvr::plan

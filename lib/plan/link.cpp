@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// The link part of a plan.
+#include <algorithm>
+
+#include "mvr/plan/desired.hpp"
+
+namespace mvr::plan {
+namespace {
+
+net::MacvlanMode to_kernel(cni::MacvlanMode mode) {
+  switch (mode) {
+    case cni::MacvlanMode::private_:
+      return net::MacvlanMode::private_;
+    case cni::MacvlanMode::vepa:
+      return net::MacvlanMode::vepa;
+    case cni::MacvlanMode::passthru:
+      return net::MacvlanMode::passthru;
+    case cni::MacvlanMode::bridge:
+      break;
+  }
+  return net::MacvlanMode::bridge;
+}
+
+/// Passthru takes the master's MAC; sent at creation it is ignored, sent later it changes the
+/// master.
+std::optional<ip::Mac> choose_mac(const cni::NetConf& conf) {
+  if (conf.mode == cni::MacvlanMode::passthru) {
+    return std::nullopt;
+  }
+  return conf.mac ? conf.mac : ip::Mac::random();
+}
+
+/// What is set on the NIC only, never on `all`. The configuration's own list has the last word.
+std::vector<net::Sysctl> plan_sysctls(const cni::NetConf& conf) {
+  std::vector<net::Sysctl> sysctls;
+  if (conf.rp_filter >= 0) {
+    sysctls.push_back({"ipv4/conf/IFNAME/rp_filter", std::to_string(conf.rp_filter)});
+  }
+  if (conf.strict_arp) {
+    sysctls.push_back({"ipv4/conf/IFNAME/arp_ignore", "1"});
+    sysctls.push_back({"ipv4/conf/IFNAME/arp_announce", "2"});
+  }
+  for (const cni::SysctlConf& wanted : conf.sysctls) {
+    std::erase_if(sysctls, [&](const net::Sysctl& s) { return s.path == wanted.path; });
+    sysctls.push_back({wanted.path, wanted.value});
+  }
+  return sysctls;
+}
+
+}  // namespace
+
+DesiredLink plan_link(const cni::NetConf& conf, const net::Link& master, Where master_in,
+                      const state::Attachment& attachment) {
+  DesiredLink link;
+  link.master_in = master_in;
+  link.spec.name = state::temporary_name(attachment);
+  link.spec.master = master.index;
+  link.spec.info = {to_kernel(conf.mode), conf.bc_queue_len};
+  link.spec.mac = choose_mac(conf);
+  link.spec.mtu = conf.mtu;
+  link.spec.tx_queue_len = conf.tx_queue_len;
+  link.name = attachment.ifname;
+  link.alias = state::alias(attachment);
+  link.sysctls = plan_sysctls(conf);
+  return link;
+}
+
+std::vector<net::Sysctl> sysctls_of(const DesiredLink& link, const std::string& current_name) {
+  constexpr std::string_view kPlaceholder = "IFNAME";
+  std::vector<net::Sysctl> sysctls = link.sysctls;
+  for (net::Sysctl& sysctl : sysctls) {
+    sysctl.path.replace(sysctl.path.find(kPlaceholder), kPlaceholder.size(), current_name);
+  }
+  return sysctls;
+}
+
+}  // namespace mvr::plan

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mvr/plan/verify.hpp"
+
+#include <algorithm>
+
+namespace mvr::plan {
+namespace {
+
+const std::string kMissing = "nothing";
+
+/// Gathers the differences of one object.
+class Comparison {
+ public:
+  explicit Comparison(std::string object) : object_(std::move(object)) {}
+
+  void expect(const std::string& field, const std::string& wanted, const std::string& found) {
+    if (wanted != found) {
+      mismatches_.push_back({object_, field, wanted, found});
+    }
+  }
+
+  std::vector<Mismatch> take() && { return std::move(mismatches_); }
+
+ private:
+  std::string object_;
+  std::vector<Mismatch> mismatches_;
+};
+
+std::string to_string(net::MacvlanMode mode) {
+  switch (mode) {
+    case net::MacvlanMode::private_:
+      return "private";
+    case net::MacvlanMode::vepa:
+      return "vepa";
+    case net::MacvlanMode::bridge:
+      return "bridge";
+    case net::MacvlanMode::passthru:
+      return "passthru";
+  }
+  return std::to_string(static_cast<std::uint32_t>(mode));
+}
+
+std::string to_string(const std::optional<ip::Mac>& mac) {
+  return mac ? mac->to_string() : kMissing;
+}
+
+std::string to_string(net::IfIndex index) {
+  return "interface " + std::to_string(to_int(index));
+}
+
+void append(std::vector<Mismatch>& all, std::vector<Mismatch> more) {
+  std::ranges::move(more, std::back_inserter(all));
+}
+
+/// The route of the same destination that the kernel would use instead, for the report.
+std::string find_similar(const net::Route& wanted, const PodState& pod) {
+  for (const net::Route& route : pod.routes) {
+    if (route.dst == wanted.dst && route.table == wanted.table) {
+      return describe(route, pod.name_of(route.nic));
+    }
+  }
+  return kMissing;
+}
+
+std::string find_similar(const net::Rule& wanted, const PodState& pod) {
+  for (const net::Rule& rule : pod.rules) {
+    if (rule.from == wanted.from && rule.oif == wanted.oif && !rule.has_other_selectors) {
+      return describe(rule);
+    }
+  }
+  return kMissing;
+}
+
+/// Who made it does not matter to the packets.
+bool is_equivalent(net::Route a, const net::Route& b) {
+  a.protocol = b.protocol;
+  return a == b;
+}
+
+bool is_equivalent(net::Rule a, const net::Rule& b) {
+  a.protocol = b.protocol;
+  return a == b;
+}
+
+template <typename T>
+bool has_equivalent(const std::vector<T>& objects, const T& wanted) {
+  return std::ranges::any_of(objects, [&](const T& found) { return is_equivalent(found, wanted); });
+}
+
+}  // namespace
+
+std::string Mismatch::to_string() const {
+  return object + (field.empty() ? "" : ' ' + field) + ": wanted " + wanted + ", found " + found;
+}
+
+std::vector<Mismatch> verify_link(const LinkExpectation& wanted, const net::Link* found) {
+  Comparison link(wanted.name);
+  if (found == nullptr) {
+    link.expect("", "a macvlan", kMissing);
+    return std::move(link).take();
+  }
+  if (!found->macvlan) {
+    link.expect("kind", "macvlan", found->kind.empty() ? "none" : found->kind);
+    return std::move(link).take();
+  }
+  link.expect("mode", to_string(wanted.info.mode), to_string(found->macvlan->mode));
+  link.expect("master", to_string(wanted.master), to_string(found->lower));
+  link.expect("MAC", to_string(wanted.mac), to_string(found->mac));
+  link.expect("state", "up", found->is_up ? "up" : "down");
+  if (wanted.mtu != 0) {
+    link.expect("mtu", std::to_string(wanted.mtu), std::to_string(found->mtu));
+  }
+  if (wanted.tx_queue_len != 0) {
+    link.expect("txQueueLen", std::to_string(wanted.tx_queue_len),
+                std::to_string(found->tx_queue_len));
+  }
+  if (wanted.info.bc_queue_len != 0) {
+    link.expect("bcqueuelen", std::to_string(wanted.info.bc_queue_len),
+                std::to_string(found->macvlan->bc_queue_len));
+  }
+  return std::move(link).take();
+}
+
+std::vector<Mismatch> verify_addresses(const std::vector<net::IfAddress>& wanted,
+                                       const PodState& pod, const std::string& nic) {
+  std::vector<Mismatch> all;
+  for (const net::IfAddress& address : wanted) {
+    Comparison comparison(nic + " address " + address.prefix.to_string());
+    const auto found = std::ranges::find_if(pod.addresses, [&](const net::IfAddress& other) {
+      return other.index == address.index && other.prefix == address.prefix;
+    });
+    if (found == pod.addresses.end()) {
+      comparison.expect("", "it", kMissing);
+    } else {
+      comparison.expect("metric", std::to_string(address.metric), std::to_string(found->metric));
+    }
+    append(all, std::move(comparison).take());
+  }
+  return all;
+}
+
+std::vector<Mismatch> verify_routing(const Routing& wanted, const PodState& pod,
+                                     const std::string& nic) {
+  std::vector<Mismatch> all;
+  for (const net::Route& route : wanted.routes) {
+    if (!has_equivalent(pod.routes, route)) {
+      all.push_back(
+          {"route", "", describe(route, pod.name_of(route.nic)), find_similar(route, pod)});
+    }
+  }
+  for (const net::Rule& rule : wanted.rules) {
+    if (!has_equivalent(pod.rules, rule)) {
+      all.push_back({"rule", "", describe(rule), find_similar(rule, pod)});
+    }
+  }
+  for (const net::Route& route : pod.routes) {
+    const bool is_stray = route.dst.is_default() && route.table == net::kTableMain &&
+                          route.protocol == net::kOurMark && pod.name_of(route.nic) == nic;
+    if (is_stray && !has_equivalent(wanted.routes, route)) {
+      all.push_back({"route", "", kMissing, describe(route, nic)});
+    }
+  }
+  return all;
+}
+
+std::vector<Mismatch> verify_sysctls(const std::vector<net::Sysctl>& wanted,
+                                     const std::vector<std::optional<std::string>>& found) {
+  std::vector<Mismatch> all;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    Comparison comparison("sysctl " + wanted[i].path);
+    comparison.expect("", wanted[i].value, found.at(i).value_or(kMissing));
+    append(all, std::move(comparison).take());
+  }
+  return all;
+}
+
+}  // namespace mvr::plan
