@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+// ADD: read `make` from top to bottom.
+#include <algorithm>
+
+#include "mvr/base/text.hpp"
+#include "mvr/ipam/ipam.hpp"
+#include "mvr/plan/transaction.hpp"
+#include "mvr/probe/gateway.hpp"
+#include "mvr/state/lock.hpp"
+#include "plugin/namespaces.hpp"
+#include "plugin/teardown.hpp"
+
+namespace mvr::plugin {
+namespace {
+
+using plan::Step;
+
+/// An ADD under way: what it holds and what it has done.
+struct Attempt {
+  const Call& call;
+  const state::Attachment attachment;
+  const Namespaces& netns;
+  state::Journal& journal;
+  plan::LinuxKernel& kernel;
+  // What is taken back, in the reverse of this order.
+  plan::Transaction shared;   ///< the pod's, for all of its NICs
+  plan::Transaction link;     ///< the NIC
+  plan::Transaction network;  ///< its addresses, routes and rules
+  bool has_called_ipam = false;
+};
+
+/// What is settled before IPAM is asked.
+struct Ground {
+  plan::Facts facts;
+  plan::Place place;
+  plan::DesiredLink link;
+  state::Record record;
+};
+
+void warn(const Call& call, const std::vector<std::string>& warnings) {
+  for (const std::string& warning : warnings) {
+    call.log.line(LogLevel::warn, warning);
+  }
+}
+
+/// A record of this attachment means that an ADD came before. Its work is undone if it has died or
+/// its namespace has; a living one is an error.
+Result<void> heal(const Call& call, const Namespaces& netns, state::Journal& journal) {
+  if (!journal.record()) {
+    return {};
+  }
+  const state::Record record = *journal.record();
+  const std::optional<net::Netns> pod = reopen(record.netns_path, record.netns);
+  if (record.is_complete && pod) {
+    return fail(Code::link_failed, "the attachment " + record.attachment.to_string() +
+                                       " exists already; DEL it first");
+  }
+  call.log.line(LogLevel::warn, "undoing what an earlier attempt left");
+  Remains remains{record.attachment, &netns.host, pod ? &*pod : nullptr, record, std::nullopt};
+  Result<void> undone = summarize(tear_down(call, remains, journal, call.budget));
+  return undone ? undone : fail(std::move(undone).error().in("undo what an earlier attempt left"));
+}
+
+/// Tables of this pod's other attachments, which may not have made their rules yet. Names like net1
+/// have a table of their own and need not look.
+std::vector<std::uint32_t> find_claims(const Attempt& a) {
+  std::vector<std::uint32_t> claims;
+  for (const state::Record& record : state::read_records(a.call.conf.state_dir)) {
+    if (record.netns == a.netns.pod->id && record.attachment != a.attachment && record.table != 0) {
+      claims.push_back(record.table);
+    }
+  }
+  return claims;
+}
+
+Result<void> refuse_taken_name(const Attempt& a, const plan::PodState& pod) {
+  const net::Link* link = pod.find_link(a.attachment.ifname);
+  if (link == nullptr) {
+    return {};
+  }
+  return fail(Code::link_failed, "an interface of this name is in the pod already" +
+                                     (link->alias.empty() ? "" : " (" + link->alias + ")"));
+}
+
+/// A link of our temporary name without a journal: its ADD was killed and stateDir was emptied.
+Result<void> remove_leftover(Attempt& a, Ground& ground) {
+  const net::Link* link = ground.facts.pod.find_link(ground.link.spec.name);
+  return link != nullptr ? a.kernel.delete_pod_link(link->index) : Result<void>();
+}
+
+state::Record make_record(const Attempt& a, const Ground& ground) {
+  state::Record record;
+  record.attachment = a.attachment;
+  record.netns_path = a.netns.pod->path;
+  record.netns = a.netns.pod->id;
+  record.master = ground.facts.master.name;
+  record.master_index = to_int(ground.facts.master.index);
+  record.table = ground.place.table;
+  record.ipam_type = a.call.conf.ipam_type;
+  return record;
+}
+
+/// Looks, chooses, and claims: all under the pod's lock, so that NICs made at the same time agree
+/// on tables and on what they share. The new link itself is the claim that others see. The shared
+/// routes come before the NIC has an address, so that cluster traffic never takes the rail.
+Result<Ground> prepare(Attempt& a) {
+  const auto lock = MVR_TRY(state::ScopedLock::acquire(a.netns.pod->fd.get(), a.call.budget));
+  const cni::NetConf& conf = a.call.conf;
+  Ground ground;
+  ground.facts = MVR_TRY(plan::observe(a.kernel, conf, a.attachment.ifname));
+  MVR_TRY(refuse_taken_name(a, ground.facts.pod));
+  const bool is_free_choice =
+      conf.route_table != 0 || !plan::has_table_by_name(a.attachment.ifname);
+  const auto claims = is_free_choice ? find_claims(a) : std::vector<std::uint32_t>();
+  ground.place =
+      MVR_TRY(plan::plan_place(conf, ground.facts, a.attachment.ifname, claims, std::nullopt));
+  ground.link = plan_link(conf, ground.facts.master, ground.facts.master_in, a.attachment);
+  const plan::DesiredShared shared = plan_shared(conf, ground.facts, ground.place);
+  warn(a.call, shared.warnings);
+  ground.record = make_record(a, ground);
+  a.call.timeline.end_phase("observe");
+
+  MVR_TRY(a.journal.write(ground.record));
+  MVR_TRY(remove_leftover(a, ground));
+  const std::string overlay = ground.facts.overlay ? ground.facts.overlay->link.name : "";
+  MVR_TRY(a.shared.run(
+      plan::routing_steps(shared.routing, ground.facts.pod, {ground.place.overlay_table}, overlay),
+      a.call.budget));
+  MVR_TRY(a.link.run({plan::CreateLink{ground.link}}, a.call.budget));
+  return ground;
+}
+
+/// The link as the kernel made it, then its sysctls, name and state.
+Result<net::Link> raise_link(Attempt& a, const Ground& ground) {
+  const std::string& temporary = ground.link.spec.name;
+  auto link = MVR_TRY(a.kernel.read_link(plan::Where::pod, temporary));
+  if (!link) {
+    return fail(Code::link_failed, "the new link " + temporary + " has vanished from the pod");
+  }
+  MVR_TRY(a.link.run({plan::SetSysctls{sysctls_of(ground.link, temporary)},
+                      plan::RaiseLink{link->index, ground.link.name, ground.link.alias}},
+                     a.call.budget));
+  a.call.timeline.end_phase("link");
+  return *std::move(link);
+}
+
+Result<cni::AddResult> ask_ipam(Attempt& a) {
+  const cni::NetConf& conf = a.call.conf;
+  if (conf.ipam_type.empty()) {
+    return cni::AddResult{};
+  }
+  const auto plugin = MVR_TRY(ipam::Plugin::find(conf.ipam_type, a.call.env.path));
+  a.has_called_ipam = true;
+  auto result = MVR_TRY(plugin.add(a.call.config, conf.cni_version, a.call.budget));
+  a.call.timeline.end_phase("ipam");
+  return result;
+}
+
+std::string describe_silence(const Ground& ground, const probe::Answer& answer) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(answer.elapsed).count();
+  const std::string tries =
+      answer.attempts == 0 ? "no carrier" : std::to_string(answer.attempts) + " ARP requests";
+  return "gateway " + answer.target.gateway.to_string() + " does not answer (master " +
+         ground.facts.master.name + ", address " + answer.target.source.to_string() + ", " + tries +
+         " in " + std::to_string(ms) + " ms)";
+}
+
+Result<Fd> open_arp_socket(const Namespaces& netns) {
+  const auto guard = MVR_TRY(net::NetnsGuard::enter(*netns.pod, netns.host));
+  return probe::open_arp_socket();
+}
+
+Result<void> probe_gateways(Attempt& a, const Ground& ground, const net::Link& link,
+                            const plan::DesiredNic& nic) {
+  const cni::ProbeConf& conf = a.call.conf.gateway_probe;
+  if (conf.policy == cni::ProbePolicy::off || nic.gateways.empty()) {
+    return {};
+  }
+  const auto has_carrier = [&]() -> Result<bool> {
+    const auto now = MVR_TRY(a.kernel.read_link(plan::Where::pod, link.index));
+    return now && now->is_running;
+  };
+  const probe::Options options{to_int(link.index), *link.mac, conf.attempts, conf.interval};
+  const Fd socket = MVR_TRY(open_arp_socket(a.netns));
+  const auto answers =
+      MVR_TRY(probe::probe_gateways(socket, options, nic.gateways, has_carrier, a.call.budget));
+  a.call.timeline.end_phase("probe");
+  for (const probe::Answer& answer : answers) {
+    if (!answer.mac && conf.policy == cni::ProbePolicy::fail) {
+      return fail(Code::gateway_unreachable, describe_silence(ground, answer));
+    }
+    if (!answer.mac) {
+      a.call.log.line(LogLevel::warn, describe_silence(ground, answer));
+    }
+  }
+  return {};
+}
+
+/// ADD's answer: what an earlier plugin of the chain has made, and our NIC.
+cni::AddResult make_result(const Attempt& a, const net::Link& link, const cni::AddResult& ipam,
+                           const plan::DesiredNic& nic) {
+  cni::AddResult result = a.call.conf.prev_result.value_or(cni::AddResult{});
+  const auto index = static_cast<std::uint32_t>(result.interfaces.size());
+  result.interfaces.push_back({a.attachment.ifname, link.mac ? link.mac->to_string() : "", link.mtu,
+                               a.call.env.netns, "", ""});
+  const auto& gateways = nic.gateways;
+  for (cni::IpConfig ip : ipam.ips) {
+    const auto known = std::ranges::find(gateways, ip.address.address, &probe::Target::source);
+    if (known != gateways.end()) {
+      ip.gateway = known->gateway;  // IPAM may have named it in its default route only
+    }
+    ip.interface = index;
+    result.ips.push_back(ip);
+  }
+  std::ranges::copy(nic.main_routes, std::back_inserter(result.routes));
+  const bool has_own_dns = a.call.conf.dns != cni::Dns{};
+  if (has_own_dns || ipam.dns != cni::Dns{}) {
+    result.dns = has_own_dns ? a.call.conf.dns : ipam.dns;
+  }
+  return result;
+}
+
+Result<void> complete(Attempt& a, Ground& ground, const cni::AddResult& ipam) {
+  ground.record.is_complete = true;
+  if (!a.call.conf.ipam_type.empty()) {
+    ground.record.ipam = ipam;
+  }
+  return a.journal.write(ground.record);
+}
+
+Result<void> make(Attempt& a) {
+  Ground ground = MVR_TRY(prepare(a));
+  const net::Link link = MVR_TRY(raise_link(a, ground));
+  const cni::AddResult ipam = MVR_TRY(ask_ipam(a));
+  const plan::DesiredNic nic = MVR_TRY(
+      plan_nic(a.call.conf, ground.facts, ground.place, link.index, a.attachment.ifname, ipam));
+  warn(a.call, nic.warnings);
+  MVR_TRY(a.network.run(address_steps(nic, a.attachment.ifname), a.call.budget));
+  MVR_TRY(probe_gateways(a, ground, link, nic));
+  MVR_TRY(a.network.run(
+      plan::routing_steps(nic.routing, ground.facts.pod, {ground.place.table}, a.attachment.ifname),
+      a.call.budget));
+  MVR_TRY(complete(a, ground, ipam));
+  a.call.timeline.end_phase("routing");
+  return a.call.print(format_result(make_result(a, link, ipam, nic), a.call.conf.cni_version));
+}
+
+Result<void> release_addresses(const Attempt& a, const Budget& budget) {
+  if (!a.has_called_ipam) {
+    return {};
+  }
+  const auto plugin = MVR_TRY(ipam::Plugin::find(a.call.conf.ipam_type, a.call.env.path));
+  return plugin.call("DEL", a.call.config, a.call.conf.cni_version, budget);
+}
+
+/// What NICs share stays if another one has come meanwhile; the last one takes it along.
+Result<void> take_back_shared(Attempt& a, const Budget& budget, std::vector<Error>& errors) {
+  const auto lock = MVR_TRY(state::ScopedLock::acquire(a.netns.pod->fd.get(), budget));
+  if (std::ranges::none_of(MVR_TRY(a.kernel.read_pod_links()), net::is_ours)) {
+    std::ranges::move(a.shared.undo(), std::back_inserter(errors));
+  }
+  return {};
+}
+
+/// Backwards through what was done. The first error stays the answer; what goes wrong here is
+/// logged and leaves the journal, so that DEL or the next ADD can finish.
+void take_back(Attempt& a) {
+  const Budget budget = Budget::grace(kGrace);
+  std::vector<Error> errors = a.network.undo();
+  const auto note = [&](Result<void> done) {
+    if (!done) {
+      errors.push_back(std::move(done).error());
+    }
+  };
+  note(release_addresses(a, budget));
+  std::ranges::move(a.link.undo(), std::back_inserter(errors));
+  note(take_back_shared(a, budget, errors));
+  if (errors.empty()) {
+    note(a.journal.remove());
+  }
+  for (const Error& error : errors) {
+    a.call.log.line(LogLevel::error, "undo: " + error.msg, {{"details", error.details}});
+  }
+  a.call.timeline.end_phase("undo");
+}
+
+}  // namespace
+
+Result<void> add(const Call& call) {
+  const Namespaces netns = MVR_TRY(open_namespaces(call));
+  state::Journal journal =
+      MVR_TRY(state::Journal::open(call.conf.state_dir, call.attachment(), call.budget));
+  MVR_TRY(heal(call, netns, journal));
+  auto kernel = MVR_TRY(plan::LinuxKernel::open(netns.host, *netns.pod));
+  const plan::OnStep on_step = [&](const Step& step, std::chrono::microseconds took,
+                                   const Result<void>& done) {
+    call.timeline.step(describe(step), took, done);
+  };
+  Attempt attempt{call,
+                  call.attachment(),
+                  netns,
+                  journal,
+                  kernel,
+                  {kernel, on_step},
+                  {kernel, on_step},
+                  {kernel, on_step}};
+  Result<void> made = make(attempt);
+  if (!made) {
+    take_back(attempt);
+  }
+  return made;
+}
+
+}  // namespace mvr::plugin

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// CHECK: the same plan as ADD's, compared with what is there.
+#include <algorithm>
+
+#include "mvr/base/text.hpp"
+#include "mvr/ipam/ipam.hpp"
+#include "mvr/plan/kernel.hpp"
+#include "mvr/plan/verify.hpp"
+#include "mvr/state/journal.hpp"
+#include "plugin/namespaces.hpp"
+
+namespace mvr::plugin {
+namespace {
+
+using Mismatches = std::vector<plan::Mismatch>;
+
+void append(Mismatches& all, Mismatches more) {
+  std::ranges::move(more, std::back_inserter(all));
+}
+
+/// Our interface in prevResult. Other plugins of the chain may have put theirs before or behind it.
+const cni::Interface* find_interface(const Call& call) {
+  for (const cni::Interface& interface : call.conf.prev_result->interfaces) {
+    if (interface.name == call.env.ifname && interface.sandbox == call.env.netns) {
+      return &interface;
+    }
+  }
+  return nullptr;
+}
+
+/// What IPAM said at ADD: from the journal or, without one, as far as prevResult repeats it.
+cni::AddResult recall_ipam(const Call& call, const std::optional<state::Record>& record,
+                           const cni::Interface& interface) {
+  if (record && record->ipam) {
+    return *record->ipam;
+  }
+  cni::AddResult ipam;
+  const auto& interfaces = call.conf.prev_result->interfaces;
+  for (const cni::IpConfig& ip : call.conf.prev_result->ips) {
+    if (!ip.interface ||
+        (*ip.interface < interfaces.size() && interfaces[*ip.interface].name == interface.name)) {
+      ipam.ips.push_back(ip);
+    }
+  }
+  return ipam;
+}
+
+/// Later plugins may have changed what prevResult says, so that comes first; results before 1.1.0
+/// know no MTU.
+std::uint32_t expect_mtu(const Call& call, const plan::Facts& facts,
+                         const cni::Interface& interface) {
+  const std::uint32_t configured = call.conf.mtu != 0 ? call.conf.mtu : facts.master.mtu;
+  return interface.mtu != 0 ? interface.mtu : configured;
+}
+
+plan::LinkExpectation expect_link(const Call& call, const plan::Facts& facts,
+                                  const plan::DesiredLink& wanted,
+                                  const cni::Interface& interface) {
+  return {interface.name,
+          wanted.spec.info,
+          ip::Mac::parse(interface.mac),
+          expect_mtu(call, facts, interface),
+          wanted.spec.tx_queue_len,
+          facts.master.index};
+}
+
+Result<Mismatches> verify_sysctls(plan::LinuxKernel& kernel, const plan::DesiredLink& link) {
+  const auto wanted = sysctls_of(link, link.name);
+  std::vector<std::string> paths;
+  std::ranges::transform(wanted, std::back_inserter(paths), &net::Sysctl::path);
+  return plan::verify_sysctls(wanted, MVR_TRY(kernel.read_pod_sysctls(paths)));
+}
+
+/// Addresses and routing of a link that is there.
+Result<Mismatches> verify_network(const Call& call, const plan::Facts& facts,
+                                  const std::optional<state::Record>& record,
+                                  const cni::Interface& interface, const net::Link& link) {
+  const auto recorded = record ? std::optional(record->table) : std::nullopt;
+  const auto place = MVR_TRY(plan::plan_place(call.conf, facts, call.env.ifname, {}, recorded));
+  const auto nic = MVR_TRY(plan_nic(call.conf, facts, place, link.index, call.env.ifname,
+                                    recall_ipam(call, record, interface)));
+  const auto shared = plan_shared(call.conf, facts, place);
+  Mismatches all = verify_addresses(nic.addresses, facts.pod, interface.name);
+  append(all, verify_routing(nic.routing, facts.pod, interface.name));
+  append(all, verify_routing(shared.routing, facts.pod, interface.name));
+  return all;
+}
+
+Result<Mismatches> verify(const Call& call, const Namespaces& netns,
+                          const std::optional<state::Record>& record,
+                          const cni::Interface& interface) {
+  auto kernel = MVR_TRY(plan::LinuxKernel::open(netns.host, *netns.pod));
+  const auto facts = MVR_TRY(plan::observe(kernel, call.conf, call.env.ifname));
+  const net::Link* link = facts.pod.find_link(call.env.ifname);
+  const auto wanted = plan_link(call.conf, facts.master, facts.master_in, call.attachment());
+  Mismatches all = verify_link(expect_link(call, facts, wanted, interface), link);
+  if (link != nullptr) {
+    append(all, MVR_TRY(verify_network(call, facts, record, interface, *link)));
+    append(all, MVR_TRY(verify_sysctls(kernel, wanted)));
+  }
+  return all;
+}
+
+Result<void> check_ipam(const Call& call) {
+  if (call.conf.ipam_type.empty()) {
+    return {};
+  }
+  const auto plugin = MVR_TRY(ipam::Plugin::find(call.conf.ipam_type, call.env.path));
+  return plugin.call("CHECK", call.config, call.conf.cni_version, call.budget);
+}
+
+}  // namespace
+
+Result<void> check(const Call& call) {
+  if (!call.conf.prev_result) {
+    return fail(Code::bad_config, "prevResult is missing; CHECK needs ADD's result");
+  }
+  const Namespaces netns = MVR_TRY(open_namespaces(call));
+  const cni::Interface* interface = find_interface(call);
+  if (interface == nullptr) {
+    return fail(Code::bad_config, "prevResult names no interface " + call.env.ifname +
+                                      " with sandbox " + call.env.netns);
+  }
+  const auto journal =
+      MVR_TRY(state::Journal::open(call.conf.state_dir, call.attachment(), call.budget));
+  const Mismatches found = MVR_TRY(verify(call, netns, journal.record(), *interface));
+  call.timeline.end_phase("verify");
+  if (!found.empty()) {
+    std::vector<std::string> texts;
+    std::ranges::transform(found, std::back_inserter(texts), &plan::Mismatch::to_string);
+    return fail(Code::check_failed, join(texts, "; "));
+  }
+  Result<void> done = check_ipam(call);
+  call.timeline.end_phase("ipam");
+  return done;
+}
+
+}  // namespace mvr::plugin

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// DEL: whatever is missing is done already.
+#include "plugin/namespaces.hpp"
+#include "plugin/teardown.hpp"
+
+namespace mvr::plugin {
+
+Result<void> del(const Call& call) {
+  const Namespaces netns = MVR_TRY(open_namespaces_if_alive(call));
+  state::Journal journal =
+      MVR_TRY(state::Journal::open(call.conf.state_dir, call.attachment(), call.budget));
+  call.timeline.end_phase("open");
+  const Remains remains{call.attachment(), &netns.host, netns.pod ? &*netns.pod : nullptr,
+                        journal.record(), call.conf.prev_result};
+  return summarize(tear_down(call, remains, journal, call.budget));
+}
+
+}  // namespace mvr::plugin

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/namespaces.hpp"
+
+#include <errno.h>
+
+namespace mvr::plugin {
+namespace {
+
+Result<void> refuse_own(const Call& call, const Namespaces& both) {
+  if (both.pod && both.pod->id == both.host.id && !call.env.allows_own_netns) {
+    return fail(Code::bad_netns, "plugin's netns and netns from CNI_NETNS " + call.env.netns +
+                                     " should not be the same");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Namespaces> open_namespaces(const Call& call) {
+  Namespaces both{MVR_TRY(net::open_own_netns()), MVR_TRY(net::open_netns(call.env.netns))};
+  MVR_TRY(refuse_own(call, both));
+  return both;
+}
+
+Result<Namespaces> open_namespaces_if_alive(const Call& call) {
+  Namespaces both{MVR_TRY(net::open_own_netns()), std::nullopt};
+  if (call.env.netns.empty()) {
+    return both;
+  }
+  Result<net::Netns> pod = net::open_netns(call.env.netns);
+  const int error = pod ? 0 : pod.error().sys_errno;
+  if (error != 0 && error != ENOENT && error != EINVAL) {
+    return fail(std::move(pod).error());
+  }
+  if (error == EINVAL) {
+    call.log.line(LogLevel::warn, pod.error().msg + "; taken as gone");
+  }
+  if (pod) {
+    both.pod = *std::move(pod);
+  }
+  MVR_TRY(refuse_own(call, both));
+  return both;
+}
+
+std::optional<net::Netns> reopen(const std::string& path, const net::NetnsId& id) {
+  Result<net::Netns> netns = net::open_netns(path);
+  return netns && netns->id == id ? std::optional(*std::move(netns)) : std::nullopt;
+}
+
+}  // namespace mvr::plugin

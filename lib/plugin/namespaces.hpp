@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The two network namespaces of a call.
+#pragma once
+
+#include <optional>
+
+#include "mvr/net/netns.hpp"
+#include "plugin/call.hpp"
+
+namespace mvr::plugin {
+
+struct Namespaces {
+  net::Netns host;
+  std::optional<net::Netns> pod;  ///< nothing: gone; only DEL and GC see that
+};
+
+/// Opens both. Fails with Code::bad_netns: no namespace at CNI_NETNS, or it is our own (unless
+/// CNI_NETNS_OVERRIDE allows that). Checked before anything is touched, unlike in the Go plugins.
+Result<Namespaces> open_namespaces(const Call& call);
+
+/// The same for a verb that may come after the namespace's end: what is missing, or is a file that
+/// stayed behind, is nothing. An own namespace is still refused.
+Result<Namespaces> open_namespaces_if_alive(const Call& call);
+
+/// The namespace at this path if it is still the one with this id.
+std::optional<net::Netns> reopen(const std::string& path, const net::NetnsId& id);
+
+}  // namespace mvr::plugin

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mvr/plugin/plugin.hpp"
+
+#include <errno.h>
+
+#include <algorithm>
+
+#include "mvr/base/fd.hpp"
+#include "mvr/cni/netconf.hpp"
+#include "mvr/cni/version.hpp"
+#include "plugin/call.hpp"
+
+namespace mvr::plugin {
+namespace {
+
+constexpr std::size_t kMaxConfig = 16 * 1024 * 1024;
+constexpr std::size_t kMaxDefaults = 1024 * 1024;
+
+/// CHECK came with 0.4.0, GC and STATUS with 1.1.0.
+Result<void> check_version(cni::Verb verb, const cni::Version& version) {
+  const bool is_new = verb == cni::Verb::gc || verb == cni::Verb::status;
+  const cni::Version least = is_new                     ? cni::Version{1, 1, 0}
+                             : verb == cni::Verb::check ? cni::Version{0, 4, 0}
+                                                        : cni::Version{};
+  if (version < least) {
+    return fail(Code::incompatible_version, "config version does not allow " +
+                                                std::string(to_string(verb)) + ": cniVersion is " +
+                                                version.to_string() + ", at least " +
+                                                least.to_string() + " is needed");
+  }
+  return {};
+}
+
+/// DEL and GC must work whatever has become of the configuration.
+bool tolerates_problems(cni::Verb verb) {
+  return verb == cni::Verb::del || verb == cni::Verb::gc;
+}
+
+/// The node's defaults; a missing file is an empty one.
+Result<std::string> read_defaults(const std::string& path) {
+  Result<std::string> text = read_file(path, kMaxDefaults);
+  if (!text && text.error().sys_errno == ENOENT) {
+    return std::string();
+  }
+  return text;
+}
+
+/// The parser does not know where the defaults came from.
+Error name_file(Error error, const std::string& path) {
+  const bool is_of_defaults = error.msg.starts_with("defaults file");
+  return is_of_defaults ? std::move(error).in(path) : error;
+}
+
+Result<cni::ParsedConf> read_config(const cni::Environment& env, const std::string& config) {
+  const std::string path = cni::defaults_path(config);
+  const std::string defaults = MVR_TRY(read_defaults(path));
+  auto parsed = cni::parse_netconf(config, defaults, env.args);
+  if (!parsed) {
+    return fail(name_file(std::move(parsed).error(), path));
+  }
+  MVR_TRY(check_version(env.verb, parsed->conf.cni_version));
+  if (!parsed->problems.empty() && !tolerates_problems(env.verb)) {
+    return fail(name_file(std::move(parsed->problems.front()), path));
+  }
+  return parsed;
+}
+
+void open_log(Log& log, const cni::Environment& env, const cni::NetConf& conf) {
+  log.set_level(conf.log_level);
+  log.add_context("network", conf.name);
+  log.add_context("containerID", env.container_id);
+  log.add_context("ifname", env.ifname);
+  const std::string& ns = env.args.pod_namespace;
+  log.add_context("pod", ns.empty() ? env.args.pod_name : ns + '/' + env.args.pod_name);
+  if (conf.log_file.empty()) {
+    return;
+  }
+  if (Result<void> opened = log.open(conf.log_file); !opened) {
+    log.line(LogLevel::warn, opened.error().msg + "; logging to standard error");
+  }
+}
+
+Result<void> dispatch(const Call& call) {
+  switch (call.env.verb) {
+    case cni::Verb::add:
+      return add(call);
+    case cni::Verb::del:
+      return del(call);
+    case cni::Verb::check:
+      return check(call);
+    case cni::Verb::gc:
+      return gc(call);
+    case cni::Verb::status:
+      return status(call);
+    case cni::Verb::version:
+      break;
+  }
+  return {};
+}
+
+/// Every message begins with the NIC, for it stands alone in the kubelet's log.
+Result<void> name_nic(Result<void> outcome, const cni::Environment& env) {
+  return outcome || env.ifname.empty() ? outcome : fail(std::move(outcome).error().in(env.ifname));
+}
+
+Result<void> carry_out(const cni::Environment& env, const std::string& config, int out) {
+  const auto parsed = MVR_TRY(read_config(env, config));
+  const auto budget = MVR_TRY(Budget::start(parsed.conf.timeout));
+  Log log;
+  open_log(log, env, parsed.conf);
+  for (const std::string& warning : parsed.warnings) {
+    log.line(LogLevel::warn, warning);
+  }
+  for (const Error& problem : parsed.problems) {
+    log.line(LogLevel::warn, problem.msg);
+  }
+  Timeline timeline(log, env.trace_parent);
+  const auto print = [out](const std::string& text) { return write_all(out, text); };
+  Result<void> outcome = dispatch({env, parsed.conf, config, budget, log, timeline, print});
+  timeline.finish(to_string(env.verb), outcome);
+  return outcome;
+}
+
+Result<void> answer(const cni::GetEnv& get_env, std::string& config, int in, int out) {
+  const cni::Environment env = MVR_TRY(cni::read_environment(get_env));
+  if (env.verb == cni::Verb::version) {
+    return write_all(out, cni::version_document());
+  }
+  config = MVR_TRY(read_all(in, kMaxConfig));
+  return name_nic(carry_out(env, config, out), env);
+}
+
+}  // namespace
+
+int run(const cni::GetEnv& get_env, int in, int out) {
+  std::string config;
+  const Result<void> answered = answer(get_env, config, in, out);
+  if (answered) {
+    return 0;
+  }
+  // The configuration may be what is wrong, so its version is a guess.
+  const cni::Version version = cni::guess_version(config);
+  static_cast<void>(write_all(out, cni::format_error(answered.error(), version)));
+  return 1;
+}
+
+std::string help_text() {
+  return "macvlan-rdma " MVR_VERSION
+         ": CNI plugin for macvlan NICs with RDMA, policy routing and probed gateways\n"
+         "CNI protocol versions supported: " +
+         cni::supported_versions_text() +
+         "\n\n"
+         "A container runtime calls it with CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME "
+         "and\n"
+         "CNI_PATH in the environment and a network configuration on standard input.\n";
+}
+
+}  // namespace mvr::plugin

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// STATUS: could an ADD succeed now?
+#include <unistd.h>
+
+#include "mvr/ipam/ipam.hpp"
+#include "mvr/plan/facts.hpp"
+#include "plugin/call.hpp"
+
+namespace mvr::plugin {
+namespace {
+
+Result<void> check_master(const Call& call) {
+  if (call.conf.link_in_container) {
+    return {};  // there is no pod to look into
+  }
+  const auto host = MVR_TRY(net::open_own_netns());
+  auto kernel = MVR_TRY(plan::LinuxKernel::open(host, host));
+  const net::Link master = MVR_TRY(find_master(kernel, call.conf));
+  if (!master.is_up) {
+    return fail(Code::unavailable, "master " + master.name + " is down");
+  }
+  return {};
+}
+
+Result<void> check_ipam(const Call& call) {
+  if (call.conf.ipam_type.empty()) {
+    return {};
+  }
+  const auto plugin = MVR_TRY(ipam::Plugin::find(call.conf.ipam_type, call.env.path));
+  return plugin.call("STATUS", call.config, call.conf.cni_version, call.budget);
+}
+
+}  // namespace
+
+Result<void> status(const Call& call) {
+  for (const auto check : {check_master, check_ipam}) {
+    Result<void> done = check(call);
+    const bool says_limited = !done && done.error().code == Code::limited;
+    if (!done && !says_limited) {
+      return fail(std::move(done).error().as(Code::unavailable));
+    }
+    MVR_TRY(done);
+  }
+  return {};
+}
+
+}  // namespace mvr::plugin

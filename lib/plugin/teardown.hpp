@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Removing an attachment from whatever is left of it. DEL, GC and an ADD that finds the remains of
+/// a dead one all come here.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "mvr/cni/result.hpp"
+#include "mvr/net/netns.hpp"
+#include "mvr/state/journal.hpp"
+#include "plugin/call.hpp"
+
+namespace mvr::plugin {
+
+/// What is known of an attachment; each part may be missing.
+struct Remains {
+  state::Attachment attachment;
+  const net::Netns* host = nullptr;
+  const net::Netns* pod = nullptr;  ///< null = gone, and all of the kernel's objects with it
+  std::optional<state::Record> record;
+  std::optional<cni::AddResult> prev_result;
+};
+
+/// Removes rules, routes, addresses and the link, has IPAM release the addresses, and removes the
+/// journal. Whatever is missing counts as removed. Goes on after errors and returns them all; then
+/// the journal stays for the next try.
+std::vector<Error> tear_down(const Call& call, const Remains& remains, state::Journal& journal,
+                             const Budget& budget);
+
+/// One error for a list: the error itself if it is one, else Code::cleanup_incomplete with all
+/// texts.
+Result<void> summarize(std::vector<Error> errors);
+
+}  // namespace mvr::plugin

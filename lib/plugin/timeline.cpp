@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plugin/timeline.hpp"
+
+#include <sys/random.h>
+
+#include <algorithm>
+#include <array>
+
+#include "mvr/base/text.hpp"
+
+namespace mvr::plugin {
+namespace {
+
+using std::chrono::microseconds;
+
+std::string count(Clock::duration duration) {
+  return std::to_string(std::chrono::duration_cast<microseconds>(duration).count());
+}
+
+std::string random_span() {
+  std::array<std::uint8_t, 8> bytes{};
+  // Eight bytes come whole or not at all (getrandom(2)); a span may be zero if they do not.
+  [[maybe_unused]] const ssize_t got = ::getrandom(bytes.data(), bytes.size(), 0);
+  return to_hex(bytes.data(), bytes.size());
+}
+
+bool is_id(std::string_view text, std::size_t size) {
+  constexpr std::string_view kHex = "0123456789abcdef";
+  return text.size() == size && text.find_first_not_of(kHex) == std::string_view::npos &&
+         text.find_first_not_of('0') != std::string_view::npos;
+}
+
+}  // namespace
+
+Timeline::Timeline(Log& log, std::string_view trace_parent) : log_(log) {
+  constexpr std::size_t kTraceDigits = 32;
+  constexpr std::size_t kSpanDigits = 16;
+  const auto parts = split(trace_parent, '-');
+  is_traced_ = parts.size() >= 4 && parts[0].size() == 2 && parts[0] != "ff" &&
+               is_id(parts[1], kTraceDigits) && is_id(parts[2], kSpanDigits);
+  if (is_traced_) {
+    span_ = random_span();
+    log_.add_context("trace_id", parts[1]);
+  }
+}
+
+void Timeline::end_phase(std::string_view name) {
+  const auto now = Clock::now();
+  phases_ += (phases_.empty() ? "" : " ") + std::string(name) + ':' + count(now - phase_start_);
+  phase_start_ = now;
+}
+
+void Timeline::step(std::string_view description, microseconds took,
+                    const Result<void>& outcome) const {
+  if (!log_.has(LogLevel::debug)) {
+    return;
+  }
+  log_.line(LogLevel::debug, "step",
+            {{"step", description},
+             {"us", std::to_string(took.count())},
+             {"outcome", outcome ? "ok" : "failed"},
+             {"error", outcome ? "" : outcome.error().msg},
+             {"span_id", is_traced_ ? random_span() : ""},
+             {"parent_span_id", span_}});
+}
+
+void Timeline::finish(std::string_view verb, const Result<void>& outcome) const {
+  const std::string total = count(Clock::now() - start_);
+  const LogLevel level = outcome ? LogLevel::info : LogLevel::error;
+  const std::string code = outcome ? "0" : std::to_string(static_cast<int>(outcome.error().code));
+  const std::string error = outcome ? "" : outcome.error().msg;
+  log_.line(level, verb,
+            {{"outcome", outcome ? "ok" : "failed"},
+             {"code", code},
+             {"error", error},
+             {"total_us", total},
+             {"phases_us", phases_},
+             {"span_id", span_}});
+}
+
+}  // namespace mvr::plugin

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Where the time of a verb goes: phases for its one line at info, steps at debug.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+
+#include "mvr/base/budget.hpp"
+#include "mvr/base/error.hpp"
+#include "mvr/base/log.hpp"
+
+namespace mvr::plugin {
+
+class Timeline {
+ public:
+  /// \param trace_parent TRACEPARENT of the environment. If it is valid, the verb is a span of that
+  ///                     trace and each step a span below the verb's.
+  /// \source W3C Trace Context, section 3.2 "traceparent Header"
+  Timeline(Log& log, std::string_view trace_parent);
+
+  /// Ends the current phase and gives it this name.
+  void end_phase(std::string_view name);
+
+  /// A step inside the current phase, logged at debug.
+  void step(std::string_view description, std::chrono::microseconds took,
+            const Result<void>& outcome) const;
+
+  /// The verb's one line.
+  void finish(std::string_view verb, const Result<void>& outcome) const;
+
+ private:
+  Log& log_;
+  bool is_traced_ = false;
+  std::string span_;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point phase_start_ = start_;
+  std::string phases_;
+};
+
+}  // namespace mvr::plugin
