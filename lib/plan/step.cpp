@@ -176,23 +176,23 @@ std::vector<Step> routing_steps(const Routing& wanted, const PodState& pod,
   };
   for (const net::Rule& old : pod.rules) {
     if (old.protocol == net::kOurMark && is_owned(old.table) && !has(wanted.rules, old)) {
-      steps.push_back(ChangeRule{Op::remove, old});
+      steps.emplace_back(ChangeRule{Op::remove, old});
     }
   }
   for (const net::Route& old : pod.routes) {
     const bool is_ours = old.protocol == net::kOurMark;
     if (is_ours && (is_owned(old.table) || is_rival(old)) && !has(wanted.routes, old)) {
-      steps.push_back(ChangeRoute{Op::remove, old, pod.name_of(old.nic)});
+      steps.emplace_back(ChangeRoute{Op::remove, old, pod.name_of(old.nic)});
     }
   }
   for (const net::Route& route : wanted.routes) {
     if (!has(pod.routes, route)) {
-      steps.push_back(ChangeRoute{Op::add, route, nic});
+      steps.emplace_back(ChangeRoute{Op::add, route, nic});
     }
   }
   for (const net::Rule& rule : wanted.rules) {
     if (!has(pod.rules, rule)) {
-      steps.push_back(ChangeRule{Op::add, rule});
+      steps.emplace_back(ChangeRule{Op::add, rule});
     }
   }
   return steps;
@@ -201,7 +201,7 @@ std::vector<Step> routing_steps(const Routing& wanted, const PodState& pod,
 std::vector<Step> address_steps(const DesiredNic& nic, const std::string& name) {
   std::vector<Step> steps;
   for (const net::IfAddress& address : nic.addresses) {
-    steps.push_back(ChangeAddress{Op::add, address, name});
+    steps.emplace_back(ChangeAddress{Op::add, address, name});
   }
   return steps;
 }

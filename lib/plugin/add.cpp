@@ -21,7 +21,7 @@ struct Attempt {
   const state::Attachment attachment;
   const Namespaces& netns;
   state::Journal& journal;
-  plan::LinuxKernel& kernel;
+  plan::Kernel& kernel;
   // What is taken back, in the reverse of this order.
   plan::Transaction shared;   ///< the pod's, for all of its NICs
   plan::Transaction link;     ///< the NIC
@@ -291,7 +291,7 @@ Result<void> add(const Call& call) {
   state::Journal journal =
       MVR_TRY(state::Journal::open(call.conf.state_dir, call.attachment(), call.budget));
   MVR_TRY(heal(call, netns, journal));
-  auto kernel = MVR_TRY(plan::LinuxKernel::open(netns.host, *netns.pod));
+  const auto kernel = MVR_TRY(plan::open_linux_kernel(netns.host, *netns.pod));
   const plan::OnStep on_step = [&](const Step& step, std::chrono::microseconds took,
                                    const Result<void>& done) {
     call.timeline.step(describe(step), took, done);
@@ -300,10 +300,10 @@ Result<void> add(const Call& call) {
                   call.attachment(),
                   netns,
                   journal,
-                  kernel,
-                  {kernel, on_step},
-                  {kernel, on_step},
-                  {kernel, on_step}};
+                  *kernel,
+                  {*kernel, on_step},
+                  {*kernel, on_step},
+                  {*kernel, on_step}};
   Result<void> made = make(attempt);
   if (!made) {
     take_back(attempt);

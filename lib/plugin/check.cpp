@@ -64,7 +64,7 @@ plan::LinkExpectation expect_link(const Call& call, const plan::Facts& facts,
           facts.master.index};
 }
 
-Result<Mismatches> verify_sysctls(plan::LinuxKernel& kernel, const plan::DesiredLink& link) {
+Result<Mismatches> verify_sysctls(plan::Kernel& kernel, const plan::DesiredLink& link) {
   const auto wanted = sysctls_of(link, link.name);
   std::vector<std::string> paths;
   std::ranges::transform(wanted, std::back_inserter(paths), &net::Sysctl::path);
@@ -89,14 +89,14 @@ Result<Mismatches> verify_network(const Call& call, const plan::Facts& facts,
 Result<Mismatches> verify(const Call& call, const Namespaces& netns,
                           const std::optional<state::Record>& record,
                           const cni::Interface& interface) {
-  auto kernel = MVR_TRY(plan::LinuxKernel::open(netns.host, *netns.pod));
-  const auto facts = MVR_TRY(plan::observe(kernel, call.conf, call.env.ifname));
+  const auto kernel = MVR_TRY(plan::open_linux_kernel(netns.host, *netns.pod));
+  const auto facts = MVR_TRY(plan::observe(*kernel, call.conf, call.env.ifname));
   const net::Link* link = facts.pod.find_link(call.env.ifname);
   const auto wanted = plan_link(call.conf, facts.master, facts.master_in, call.attachment());
   Mismatches all = verify_link(expect_link(call, facts, wanted, interface), link);
   if (link != nullptr) {
     append(all, MVR_TRY(verify_network(call, facts, record, interface, *link)));
-    append(all, MVR_TRY(verify_sysctls(kernel, wanted)));
+    append(all, MVR_TRY(verify_sysctls(*kernel, wanted)));
   }
   return all;
 }

@@ -14,8 +14,8 @@ Result<void> check_master(const Call& call) {
     return {};  // there is no pod to look into
   }
   const auto host = MVR_TRY(net::open_own_netns());
-  auto kernel = MVR_TRY(plan::LinuxKernel::open(host, host));
-  const net::Link master = MVR_TRY(find_master(kernel, call.conf));
+  const auto kernel = MVR_TRY(plan::open_linux_kernel(host, host));
+  const net::Link master = MVR_TRY(find_master(*kernel, call.conf));
   if (!master.is_up) {
     return fail(Code::unavailable, "master " + master.name + " is down");
   }

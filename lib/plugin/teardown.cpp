@@ -71,23 +71,28 @@ std::vector<Step> removal_steps(const Remains& remains, const PodState& pod,
                                 const net::Link* link) {
   const std::uint32_t table = find_table(remains, pod, link);
   const bool takes_all = is_last(pod, link);
+  const auto is_to_go = [&](const auto& object) {
+    const bool is_in_table = table != 0 && object.table == table;
+    return object.protocol == net::kOurMark && (takes_all || is_in_table);
+  };
+  const auto is_on_link = [&](net::IfIndex index) {
+    return link != nullptr && index == link->index;
+  };
   std::vector<Step> steps;
   for (const net::Rule& rule : pod.rules) {
-    if (rule.protocol == net::kOurMark && (takes_all || (table != 0 && rule.table == table))) {
-      steps.push_back(plan::ChangeRule{plan::Op::remove, rule});
+    if (is_to_go(rule)) {
+      steps.emplace_back(plan::ChangeRule{plan::Op::remove, rule});
     }
   }
   for (const net::Route& route : pod.routes) {
-    const bool is_of_link = link != nullptr && route.nic == link->index;
-    if (route.protocol == net::kOurMark && !is_of_link &&
-        (takes_all || (table != 0 && route.table == table))) {
-      steps.push_back(plan::ChangeRoute{plan::Op::remove, route, pod.name_of(route.nic)});
+    if (is_to_go(route) && !is_on_link(route.nic)) {
+      steps.emplace_back(plan::ChangeRoute{plan::Op::remove, route, pod.name_of(route.nic)});
     }
   }
   for (const net::IfAddress& address : pod.addresses) {
     // The address must be silent before IPAM may give it to another pod.
-    if (link != nullptr && address.index == link->index) {
-      steps.push_back(plan::ChangeAddress{plan::Op::remove, address, link->name});
+    if (is_on_link(address.index)) {
+      steps.emplace_back(plan::ChangeAddress{plan::Op::remove, address, link->name});
     }
   }
   return steps;
@@ -125,7 +130,7 @@ class Teardown {
 
   Result<void> open_kernel() {
     if (remains_.pod != nullptr) {
-      kernel_.emplace(MVR_TRY(plan::LinuxKernel::open(*remains_.host, *remains_.pod)));
+      kernel_ = MVR_TRY(plan::open_linux_kernel(*remains_.host, *remains_.pod));
     }
     return {};
   }
@@ -191,7 +196,7 @@ class Teardown {
   const Remains& remains_;
   const Budget& budget_;
   std::vector<Error> errors_;
-  std::optional<plan::LinuxKernel> kernel_;
+  std::unique_ptr<plan::Kernel> kernel_;
   std::optional<net::Link> link_;
   std::optional<ipam::Plugin> plugin_;
 };

@@ -3,6 +3,7 @@
 /// The outside world as plans see it: the kernel's network objects of the host and of the pod.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,7 +11,6 @@
 #include "mvr/base/error.hpp"
 #include "mvr/net/netns.hpp"
 #include "mvr/net/rtnl.hpp"
-#include "mvr/net/socket.hpp"
 #include "mvr/net/sysctl.hpp"
 #include "mvr/net/types.hpp"
 
@@ -26,7 +26,9 @@ class Kernel {
  public:
   Kernel() = default;
   Kernel(const Kernel&) = delete;
+  Kernel(Kernel&&) = delete;
   Kernel& operator=(const Kernel&) = delete;
+  Kernel& operator=(Kernel&&) = delete;
   virtual ~Kernel() = default;
 
   virtual Result<std::optional<net::Link>> read_link(Where where, const std::string& name) = 0;
@@ -60,46 +62,8 @@ class Kernel {
   virtual Result<void> change(Op op, const net::Rule& rule) = 0;
 };
 
-/// The running kernel: one rtnetlink socket in each of the two namespaces, opened once.
-class LinuxKernel final : public Kernel {
- public:
-  /// Both namespaces must outlive the kernel.
-  static Result<LinuxKernel> open(const net::Netns& host, const net::Netns& pod);
-
-  Result<std::optional<net::Link>> read_link(Where where, const std::string& name) override;
-  Result<std::optional<net::Link>> read_link(Where where, net::IfIndex index) override;
-  Result<std::vector<net::IfAddress>> read_addresses(Where where, ip::Family family,
-                                                     net::IfIndex index) override;
-  Result<std::optional<net::Route>> find_route(Where where,
-                                               const ip::Address& destination) override;
-  Result<std::vector<std::string>> read_device_netdevs(const std::string& device) override;
-  Result<std::vector<net::Link>> read_pod_links() override;
-  Result<std::vector<net::IfAddress>> read_pod_addresses(ip::Family family) override;
-  Result<std::vector<net::Route>> read_pod_routes(ip::Family family) override;
-  Result<std::vector<net::Rule>> read_pod_rules(ip::Family family) override;
-  Result<std::vector<std::optional<std::string>>> read_pod_sysctls(
-      const std::vector<std::string>& paths) override;
-  Result<void> create_macvlan(Where where, const net::MacvlanSpec& spec) override;
-  Result<void> rename_and_raise(net::IfIndex index, const std::string& name,
-                                const std::string& alias) override;
-  Result<void> delete_pod_link(net::IfIndex index) override;
-  Result<void> write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) override;
-  Result<void> change(Op op, const net::IfAddress& address) override;
-  Result<void> change(Op op, const net::Route& route) override;
-  Result<void> change(Op op, const net::Rule& rule) override;
-
-  LinuxKernel(LinuxKernel&& other) noexcept;
-
- private:
-  LinuxKernel(const net::Netns& host, const net::Netns& pod, net::Socket host_socket,
-              net::Socket pod_socket);
-
-  net::Socket& socket(Where where) { return where == Where::host ? host_socket_ : pod_socket_; }
-
-  const net::Netns& host_;
-  const net::Netns& pod_;
-  net::Socket host_socket_;
-  net::Socket pod_socket_;
-};
+/// The running kernel: one rtnetlink socket in each of the two namespaces, opened once. Both
+/// namespaces must outlive it.
+Result<std::unique_ptr<Kernel>> open_linux_kernel(const net::Netns& host, const net::Netns& pod);
 
 }  // namespace mvr::plan
