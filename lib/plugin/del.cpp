@@ -6,9 +6,13 @@
 namespace mvr::plugin {
 
 Result<void> del(const Call& call) {
-  const Namespaces netns = MVR_TRY(open_namespaces_if_alive(call));
+  Namespaces netns = MVR_TRY(open_namespaces_if_alive(call));
   state::Journal journal =
       MVR_TRY(state::Journal::open(call.conf.state_dir, call.attachment(), call.budget));
+  if (!netns.pod && journal.record()) {
+    // The runtime has forgotten the path (CNI_NETNS is empty); the journal has not.
+    netns.pod = reopen(journal.record()->netns_path, journal.record()->netns);
+  }
   call.timeline.end_phase("open");
   const Remains remains{call.attachment(), &netns.host, netns.pod ? &*netns.pod : nullptr,
                         journal.record(), call.conf.prev_result};

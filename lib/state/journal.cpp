@@ -12,7 +12,7 @@
 namespace mvr::state {
 namespace {
 
-constexpr std::size_t kMaxSize = 1024 * 1024;
+constexpr std::size_t kMaxSize = 1024UL * 1024;
 constexpr const char* kSuffix = ".json";
 
 /// True when the path still leads to the file that was opened and locked: its last owner may have
@@ -104,7 +104,9 @@ Result<void> Journal::write(const Record& record) {
   MVR_TRY(open_directory(true));
   const int directory = directory_fd_.get();
   const auto failed = [&](const char* what) {
-    return fail(sys_error(Code::io, errno, what + (' ' + directory_) + '/' + file_));
+    return fail(
+        sys_error(Code::io, errno,
+                  std::string(what).append(" ").append(directory_).append("/").append(file_)));
   };
   Fd fd(::openat(directory, temporary().c_str(),
                  O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR));
@@ -142,7 +144,7 @@ Result<void> Journal::remove() {
     return {};
   }
   ::unlinkat(directory_fd_.get(), temporary().c_str(), 0);  // of a writer that was killed
-  if (::unlinkat(directory_fd_.get(), file_.c_str(), 0) != 0 && errno != ENOENT) {
+  if (fd_ && ::unlinkat(directory_fd_.get(), file_.c_str(), 0) != 0 && errno != ENOENT) {
     return fail(sys_error(Code::io, errno, "remove journal " + directory_ + '/' + file_));
   }
   fd_ = Fd();

@@ -48,7 +48,7 @@ class Journal {
   /// has come first, else with Code::io.
   Result<void> write(const Record& record);
 
-  /// Removes the file. A missing one is fine. Fails with Code::io.
+  /// Removes the file, if its lock is ours. A missing one is fine. Fails with Code::io.
   Result<void> remove();
 
  private:
