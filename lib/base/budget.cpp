@@ -88,7 +88,7 @@ Result<bool> Budget::wait(int fd, short events, Clock::time_point until) const {
 
 void restore_default_signals() {
   const sigset_t set = ending_signals();
-  ::signal(SIGPIPE, SIG_DFL);
+  static_cast<void>(::signal(SIGPIPE, SIG_DFL));
   ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 

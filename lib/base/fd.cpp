@@ -18,7 +18,7 @@ Fd::~Fd() {
 }
 
 Result<std::string> read_all(int fd, std::size_t limit) {
-  constexpr std::size_t kChunk = 16 * 1024;
+  constexpr std::size_t kChunk = 16UL * 1024;
   std::string bytes;
   for (;;) {
     const std::size_t used = bytes.size();

@@ -29,7 +29,7 @@ std::string now() {
   tm parts{};
   ::gmtime_r(&time.tv_sec, &parts);
   std::array<char, 32> date{};
-  ::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  static_cast<void>(::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts));
   const std::string micros = std::to_string(1'000'000 + time.tv_nsec / 1000).substr(1);
   return std::string(date.data()) + '.' + micros + 'Z';
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "args.hpp"
+#include "cni/args.hpp"
 
 #include <algorithm>
 #include <array>

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "args.hpp"
+#include "cni/args.hpp"
 #include "mvr/base/text.hpp"
 
 namespace mvr::cni {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "json.hpp"
+#include "cni/json.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -15,6 +15,7 @@ namespace {
 struct PositionFinder {
   std::size_t position = 0;
 
+  // NOLINTBEGIN(readability-convert-member-functions-to-static): the interface of a SAX handler
   bool null() { return true; }
   bool boolean(bool) { return true; }
   bool number_integer(Json::number_integer_t) { return true; }
@@ -27,6 +28,7 @@ struct PositionFinder {
   bool end_object() { return true; }
   bool start_array(std::size_t) { return true; }
   bool end_array() { return true; }
+  // NOLINTEND(readability-convert-member-functions-to-static)
   bool parse_error(std::size_t at, const std::string&, const Json::exception&) {
     position = at;
     return false;

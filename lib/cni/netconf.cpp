@@ -3,10 +3,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "netconf_field.hpp"
-#include "netconf_keys.hpp"
-#include "netconf_runtime.hpp"
-#include "netconf_version.hpp"
+#include "cni/netconf_field.hpp"
+#include "cni/netconf_keys.hpp"
+#include "cni/netconf_runtime.hpp"
+#include "cni/netconf_version.hpp"
 
 namespace mvr::cni {
 namespace {
@@ -88,7 +88,7 @@ void check_probe_time(ParsedConf& out) {
 
 std::string_view to_string(MacvlanMode mode) {
   switch (mode) {
-    case MacvlanMode::private_:
+    case MacvlanMode::private_mode:
       return "private";
     case MacvlanMode::vepa:
       return "vepa";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "netconf_field.hpp"
+#include "cni/netconf_field.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "args.hpp"
+#include "cni/args.hpp"
 #include "mvr/base/text.hpp"
 
 namespace mvr::cni {

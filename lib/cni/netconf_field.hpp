@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "json.hpp"
+#include "cni/json.hpp"
 #include "mvr/cni/netconf.hpp"
 
 namespace mvr::cni {

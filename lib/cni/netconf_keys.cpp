@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "netconf_keys.hpp"
+#include "cni/netconf_keys.hpp"
 
 #include <limits>
 
 #include <nlohmann/json.hpp>
 
-#include "netconf_readers.hpp"
+#include "cni/netconf_readers.hpp"
 
 namespace mvr::cni {
 namespace {
@@ -15,7 +15,7 @@ constexpr std::int64_t kMaxPriority = 32765;  // the rule for main has 32766
 
 constexpr std::array kModes = {
     Choice<MacvlanMode>{"bridge", MacvlanMode::bridge},
-    Choice<MacvlanMode>{"private", MacvlanMode::private_},
+    Choice<MacvlanMode>{"private", MacvlanMode::private_mode},
     Choice<MacvlanMode>{"vepa", MacvlanMode::vepa},
     Choice<MacvlanMode>{"passthru", MacvlanMode::passthru},
     Choice<MacvlanMode>{"", MacvlanMode::bridge},

@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "netconf_field.hpp"
+#include "cni/netconf_field.hpp"
 
 namespace mvr::cni {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <nlohmann/json.hpp>
 
-#include "netconf_readers.hpp"
+#include "cni/netconf_readers.hpp"
 
 namespace mvr::cni {
 namespace {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "netconf_readers.hpp"
+#include "cni/netconf_readers.hpp"
 
 #include <algorithm>
 #include <limits>
 
 #include <nlohmann/json.hpp>
 
+#include "cni/result_json.hpp"
 #include "mvr/base/text.hpp"
-#include "result_json.hpp"
 
 namespace mvr::cni {
 namespace {

@@ -4,7 +4,7 @@
 /// `field.conf()` or refuses the field.
 #pragma once
 
-#include "netconf_field.hpp"
+#include "cni/netconf_field.hpp"
 
 namespace mvr::cni {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "netconf_runtime.hpp"
+#include "cni/netconf_runtime.hpp"
 
 #include <algorithm>
 

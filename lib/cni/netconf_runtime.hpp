@@ -3,7 +3,7 @@
 /// What runtimes add to a configuration: addresses, devices, valid attachments.
 #pragma once
 
-#include "netconf_field.hpp"
+#include "cni/netconf_field.hpp"
 
 namespace mvr::cni {
 

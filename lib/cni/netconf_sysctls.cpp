@@ -3,8 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cni/netconf_readers.hpp"
 #include "mvr/base/text.hpp"
-#include "netconf_readers.hpp"
 
 namespace mvr::cni {
 namespace {

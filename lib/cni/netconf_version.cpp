@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "netconf_version.hpp"
+#include "cni/netconf_version.hpp"
 
 #include <algorithm>
 
 #include <nlohmann/json.hpp>
 
+#include "cni/result_json.hpp"
 #include "mvr/cni/netconf.hpp"
-#include "result_json.hpp"
 
 namespace mvr::cni {
 namespace {

@@ -3,7 +3,7 @@
 /// The cniVersion of a configuration.
 #pragma once
 
-#include "json.hpp"
+#include "cni/json.hpp"
 #include "mvr/cni/version.hpp"
 
 namespace mvr::cni {

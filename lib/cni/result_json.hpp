@@ -3,7 +3,7 @@
 /// Results that are already parsed JSON, as prevResult is within a configuration.
 #pragma once
 
-#include "json.hpp"
+#include "cni/json.hpp"
 #include "mvr/cni/result.hpp"
 
 namespace mvr::cni {

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cni/result_json.hpp"
 #include "mvr/base/text.hpp"
-#include "result_json.hpp"
 
 namespace mvr::cni {
 namespace {

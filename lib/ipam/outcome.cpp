@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "outcome.hpp"
+#include "ipam/outcome.hpp"
 
 #include <string.h>
 #include <sys/wait.h>

@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "ipam/outcome.hpp"
+#include "ipam/spawn.hpp"
 #include "mvr/base/text.hpp"
 #include "mvr/cni/netconf.hpp"
 #include "mvr/ipam/ipam.hpp"
-#include "outcome.hpp"
-#include "spawn.hpp"
 
 namespace mvr::ipam {
 namespace {

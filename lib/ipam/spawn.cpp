@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "spawn.hpp"
+#include "ipam/spawn.hpp"
 
 #include <errno.h>
 #include <fcntl.h>

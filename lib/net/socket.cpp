@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kDumpRetryTime{500};
 
 /// The kernel fills a dump's datagrams up to the reader's buffer, at most 32 KiB.
 /// \source net/netlink/af_netlink.c, netlink_dump
-constexpr std::size_t kBufferSize = 32 * 1024;
+constexpr std::size_t kBufferSize = 32UL * 1024;
 
 Error socket_error(std::string_view what) {
   return sys_error(Code::io, errno, what);

@@ -9,8 +9,8 @@ namespace {
 
 net::MacvlanMode to_kernel(cni::MacvlanMode mode) {
   switch (mode) {
-    case cni::MacvlanMode::private_:
-      return net::MacvlanMode::private_;
+    case cni::MacvlanMode::private_mode:
+      return net::MacvlanMode::private_mode;
     case cni::MacvlanMode::vepa:
       return net::MacvlanMode::vepa;
     case cni::MacvlanMode::passthru:

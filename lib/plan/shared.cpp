@@ -95,8 +95,8 @@ void plan_overlay_table(const Facts& facts, const Place& place, const std::optio
         make_route(*facts.overlay, *hop, ip::Prefix::any(ip::Family::v4), place.overlay_table));
   }
   // A gateway is accepted only when the route that leads to it is there.
-  std::ranges::stable_partition(routing.routes,
-                                [](const net::Route& route) { return !route.gateway; });
+  std::stable_partition(routing.routes.begin(), routing.routes.end(),
+                        [](const net::Route& route) { return !route.gateway; });
 }
 
 void plan_overlay_rules(const cni::NetConf& conf, const Overlay& overlay, const Place& place,

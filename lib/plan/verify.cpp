@@ -6,7 +6,7 @@
 namespace mvr::plan {
 namespace {
 
-const std::string kMissing = "nothing";
+constexpr const char* kMissing = "nothing";
 
 /// Gathers the differences of one object.
 class Comparison {
@@ -28,7 +28,7 @@ class Comparison {
 
 std::string to_string(net::MacvlanMode mode) {
   switch (mode) {
-    case net::MacvlanMode::private_:
+    case net::MacvlanMode::private_mode:
       return "private";
     case net::MacvlanMode::vepa:
       return "vepa";

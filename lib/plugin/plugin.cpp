@@ -13,8 +13,8 @@
 namespace mvr::plugin {
 namespace {
 
-constexpr std::size_t kMaxConfig = 16 * 1024 * 1024;
-constexpr std::size_t kMaxDefaults = 1024 * 1024;
+constexpr std::size_t kMaxConfig = 16UL * 1024 * 1024;
+constexpr std::size_t kMaxDefaults = 1024UL * 1024;
 
 /// CHECK came with 0.4.0, GC and STATUS with 1.1.0.
 Result<void> check_version(cni::Verb verb, const cni::Version& version) {

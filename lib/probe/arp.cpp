@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "arp.hpp"
+#include "probe/arp.hpp"
 
 #include <algorithm>
 

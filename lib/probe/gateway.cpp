@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <array>
 
-#include "arp.hpp"
+#include "probe/arp.hpp"
 
 namespace mvr::probe {
 namespace {

@@ -76,7 +76,7 @@ TEST_CASE("values of the link and of IPAM", "[cni][netconf]") {
          "ipam":{"type":"host-local"},"dns":{"nameservers":["10.0.0.1"],"domain":"x"},
          "sysctls":{"net.ipv4.conf.IFNAME.forwarding":"1","net/ipv6/conf/IFNAME/accept_ra":""})");
   CHECK(conf.master == std::vector<std::string>{"ens1", "0000:0b:00.0"});
-  CHECK(conf.mode == MacvlanMode::private_);
+  CHECK(conf.mode == MacvlanMode::private_mode);
   CHECK(conf.mtu == 9000);
   CHECK(mac_text(conf) == "02:00:5e:10:00:01");
   CHECK(conf.link_in_container);

@@ -20,7 +20,7 @@
 
 namespace mvr::cni {
 
-enum class MacvlanMode { bridge, private_, vepa, passthru };
+enum class MacvlanMode { bridge, private_mode, vepa, passthru };
 
 std::string_view to_string(MacvlanMode mode);
 

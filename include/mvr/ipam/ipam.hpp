@@ -82,28 +82,30 @@ class Plugin {
   /// as the pipe takes. It dies with us (PR_SET_PDEATHSIG) and leads a process group of its own.
   /// ETXTBSY is tried again, five times in 100 ms. SIGCHLD gets its default disposition.
   /// Fails with Code::ipam_failed and the errno when it cannot be executed.
-  Result<Child> start(std::string_view verb, std::string input, const Budget& budget) const;
+  [[nodiscard]] Result<Child> start(std::string_view verb, std::string input,
+                                    const Budget& budget) const;
 
   /// ADD; the result must hold at least one address. `config` is the exact text we were given.
   /// A plugin's own error document keeps its code; all else is Code::ipam_failed. A failed ADD may
   /// have left a lease: the caller sends DEL.
-  Result<cni::AddResult> add(const std::string& config, const cni::Version& version,
-                             const Budget& budget) const;
+  [[nodiscard]] Result<cni::AddResult> add(const std::string& config, const cni::Version& version,
+                                           const Budget& budget) const;
 
   /// DEL, CHECK, STATUS or GC: nothing but success or failure. A plugin that knows no STATUS or GC
   /// has nothing to say against it: success.
-  Result<void> call(std::string_view verb, const std::string& config, const cni::Version& version,
-                    const Budget& budget) const;
+  [[nodiscard]] Result<void> call(std::string_view verb, const std::string& config,
+                                  const cni::Version& version, const Budget& budget) const;
 
   /// The second half of `call` for a child that was started earlier.
-  Result<void> collect(std::string_view verb, Child child, const std::string& config,
-                       const cni::Version& version, const Budget& budget) const;
+  [[nodiscard]] Result<void> collect(std::string_view verb, Child child, const std::string& config,
+                                     const cni::Version& version, const Budget& budget) const;
 
  private:
   Plugin(std::string_view type, std::string path) : type_(type), path_(std::move(path)) {}
 
-  Result<Child::Exit> conclude(std::string_view verb, Child child, const std::string& config,
-                               const cni::Version& version, const Budget& budget) const;
+  [[nodiscard]] Result<Child::Exit> conclude(std::string_view verb, Child child,
+                                             const std::string& config, const cni::Version& version,
+                                             const Budget& budget) const;
 
   std::string type_;
   std::string path_;

@@ -32,7 +32,7 @@ inline constexpr std::uint8_t kProtocolKernel = 2;
 
 /// Values of IFLA_MACVLAN_MODE.
 /// \source linux/if_link.h, enum macvlan_mode
-enum class MacvlanMode : std::uint32_t { private_ = 1, vepa = 2, bridge = 4, passthru = 8 };
+enum class MacvlanMode : std::uint32_t { private_mode = 1, vepa = 2, bridge = 4, passthru = 8 };
 
 /// What IFLA_INFO_DATA of a macvlan says.
 struct MacvlanInfo {
