@@ -17,7 +17,7 @@ std::string to_string(Op op) {
   return op == Op::add ? "add" : "remove";
 }
 
-// One group of functions a kind: describe_one, apply_one, code_of, inverse_one.
+// Three functions a kind: describe_one, apply_one, inverse_one.
 
 std::string describe_one(const CreateLink& step) {
   return "create " + step.link.name + " (macvlan, as " + step.link.spec.name + ")";
@@ -83,28 +83,6 @@ Result<void> apply_one(Kernel& kernel, const ChangeRule& step) {
   return kernel.change(step.op, step.rule);
 }
 
-Code code_of(const CreateLink&) {
-  return Code::link_failed;
-}
-Code code_of(const RemoveLink&) {
-  return Code::link_failed;
-}
-Code code_of(const SetSysctls&) {
-  return Code::link_failed;
-}
-Code code_of(const RaiseLink&) {
-  return Code::link_failed;
-}
-Code code_of(const ChangeAddress&) {
-  return Code::link_failed;
-}
-Code code_of(const ChangeRoute&) {
-  return Code::routing;
-}
-Code code_of(const ChangeRule&) {
-  return Code::routing;
-}
-
 std::optional<Step> inverse_one(const CreateLink& step) {
   return RemoveLink{step.link.spec.name, step.link.name, step.link.alias};
 }
@@ -138,7 +116,7 @@ Result<void> apply(Kernel& kernel, const Step& step) {
   if (done) {
     return done;
   }
-  const Code code = std::visit([](const auto& one) { return code_of(one); }, step);
+  const Code code = std::visit([](const auto& one) { return one.kFailure; }, step);
   return fail(std::move(done).error().in(describe(step)).as(code));
 }
 

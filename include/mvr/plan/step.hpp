@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Steps: the changes that lead from what is to what is to be. Each knows its inverse.
+/// Steps: the changes that lead from what is to what is to be. Each kind has a description, a way
+/// to do it, an inverse, and the code of its failure; one without them does not compile.
 #pragma once
 
 #include <optional>
@@ -15,12 +16,16 @@ namespace mvr::plan {
 
 /// Makes the macvlan under its temporary name. Inverse: RemoveLink.
 struct CreateLink {
+  static constexpr Code kFailure = Code::link_failed;
+
   DesiredLink link;
 };
 
 /// Removes the link of an attachment, whichever of its two names it has by now. A link of the final
 /// name is touched only if it bears the alias.
 struct RemoveLink {
+  static constexpr Code kFailure = Code::link_failed;
+
   std::string temporary_name;
   std::string name;
   std::string alias;
@@ -28,29 +33,39 @@ struct RemoveLink {
 
 /// Writes sysctls of the NIC. They go with the link, so there is no inverse.
 struct SetSysctls {
+  static constexpr Code kFailure = Code::link_failed;
+
   std::vector<net::Sysctl> sysctls;
 };
 
 /// Final name, alias and up. Goes with the link, so there is no inverse.
 struct RaiseLink {
+  static constexpr Code kFailure = Code::link_failed;
+
   net::IfIndex index;
   std::string name;
   std::string alias;
 };
 
 struct ChangeAddress {
+  static constexpr Code kFailure = Code::link_failed;
+
   Op op;
   net::IfAddress address;
   std::string nic;
 };
 
 struct ChangeRoute {
+  static constexpr Code kFailure = Code::routing;
+
   Op op;
   net::Route route;
   std::string nic;  ///< the route's interface; only for people
 };
 
 struct ChangeRule {
+  static constexpr Code kFailure = Code::routing;
+
   Op op;
   net::Rule rule;
 };
@@ -61,8 +76,7 @@ using Step = std::variant<CreateLink, RemoveLink, SetSysctls, RaiseLink, ChangeA
 /// One line for logs and errors: "add route default via 172.16.11.254 dev net1 table 101".
 std::string describe(const Step& step);
 
-/// Does it. Errors bear the code that fits the kind (101 for links, 108 for routing) and begin with
-/// the step's description.
+/// Does it. Errors bear the kind's `kFailure` and begin with the step's description.
 Result<void> apply(Kernel& kernel, const Step& step);
 
 /// What takes the step back; nothing where the link's end takes it back.
