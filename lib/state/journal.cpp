@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kMaxSize = 1024UL * 1024;
 constexpr const char* kSuffix = ".json";
+constexpr const char* kBusy = "another call for this attachment is at work";
 
 /// True when the path still leads to the file that was opened and locked: its last owner may have
 /// removed or replaced it while we waited.
@@ -68,11 +69,11 @@ Result<bool> Journal::open_file(const Budget& budget) {
       return false;
     }
     if (!fd) {
-      return fail(sys_error(Code::io, errno, "open journal " + directory_ + '/' + file_));
+      return fail(sys_error(Code::io, errno, "open " + name()));
     }
     Result<void> locked = lock_file(fd.get(), budget);
     if (!locked) {
-      return fail(std::move(locked).error().in("another call for this attachment is at work"));
+      return fail(std::move(locked).error().in(kBusy));
     }
     if (is_current(directory_fd_.get(), file_, fd.get())) {
       fd_ = std::move(fd);
@@ -100,39 +101,52 @@ Result<Journal> Journal::open(const std::string& directory, const Attachment& at
   return journal;
 }
 
-Result<void> Journal::write(const Record& record) {
-  MVR_TRY(open_directory(true));
+std::string Journal::name() const {
+  std::string name = "journal ";
+  return name.append(directory_).append("/").append(file_);
+}
+
+/// The temporary file, empty and locked: no other call can be writing it.
+Result<Fd> Journal::open_temporary() const {
   const int directory = directory_fd_.get();
-  const auto failed = [&](const char* what) {
-    return fail(
-        sys_error(Code::io, errno,
-                  std::string(what).append(" ").append(directory_).append("/").append(file_)));
-  };
   Fd fd(::openat(directory, temporary().c_str(),
                  O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!fd) {
-    return failed("write journal");
+    return fail(sys_error(Code::io, errno, "write " + name()));
   }
-  if (!lock_file(fd.get(), Budget::grace(std::chrono::milliseconds(0))) ||
-      !is_current(directory, temporary(), fd.get())) {
-    return fail(Code::try_again, "another call for this attachment is at work");
+  const Budget no_wait = Budget::grace(std::chrono::milliseconds(0));
+  if (!lock_file(fd.get(), no_wait) || !is_current(directory, temporary(), fd.get())) {
+    return fail(Code::try_again, kBusy);
   }
   if (::ftruncate(fd.get(), 0) != 0) {
-    return failed("write journal");
+    return fail(sys_error(Code::io, errno, "write " + name()));
   }
-  Result<void> written = write_all(fd.get(), format_record(record));
-  if (!written) {
-    ::unlinkat(directory, temporary().c_str(), 0);
-    return fail(std::move(written).error().in("journal " + directory_ + '/' + file_));
-  }
-  // Only who holds the lock of a file may replace it.
+  return fd;
+}
+
+/// Puts the written file in its place. Only who holds the lock of the old one may replace it.
+Result<void> Journal::replace_file() {
+  const int directory = directory_fd_.get();
   const unsigned flags = fd_ ? 0 : RENAME_NOREPLACE;
-  if (::renameat2(directory, temporary().c_str(), directory, file_.c_str(), flags) != 0) {
-    const int error = errno;
-    ::unlinkat(directory, temporary().c_str(), 0);
-    errno = error;
-    return error == EEXIST ? fail(Code::try_again, "another call for this attachment is at work")
-                           : failed("write journal");
+  if (::renameat2(directory, temporary().c_str(), directory, file_.c_str(), flags) == 0) {
+    return {};
+  }
+  return errno == EEXIST ? fail(Code::try_again, kBusy)
+                         : fail(sys_error(Code::io, errno, "write " + name()));
+}
+
+Result<void> Journal::write(const Record& record) {
+  MVR_TRY(open_directory(true));
+  Fd fd = MVR_TRY(open_temporary());
+  Result<void> done = write_all(fd.get(), format_record(record));
+  if (!done) {
+    done = fail(std::move(done).error().in(name()));
+  } else {
+    done = replace_file();
+  }
+  if (!done) {
+    ::unlinkat(directory_fd_.get(), temporary().c_str(), 0);
+    return done;
   }
   fd_ = std::move(fd);
   record_ = record;
@@ -145,7 +159,7 @@ Result<void> Journal::remove() {
   }
   ::unlinkat(directory_fd_.get(), temporary().c_str(), 0);  // of a writer that was killed
   if (fd_ && ::unlinkat(directory_fd_.get(), file_.c_str(), 0) != 0 && errno != ENOENT) {
-    return fail(sys_error(Code::io, errno, "remove journal " + directory_ + '/' + file_));
+    return fail(sys_error(Code::io, errno, "remove " + name()));
   }
   fd_ = Fd();
   record_.reset();
@@ -158,7 +172,8 @@ std::vector<Record> read_records(const std::string& directory) {
     if (!name.ends_with(kSuffix)) {
       continue;
     }
-    const std::string path = directory + '/' + name;
+    std::string path = directory + '/';
+    path += name;
     const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (auto record = fd ? read_record(fd) : std::nullopt) {
       records.push_back(*std::move(record));

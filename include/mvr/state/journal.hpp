@@ -56,7 +56,10 @@ class Journal {
 
   Result<void> open_directory(bool create);
   Result<bool> open_file(const Budget& budget);
+  [[nodiscard]] Result<Fd> open_temporary() const;
+  Result<void> replace_file();
   [[nodiscard]] std::string temporary() const { return file_ + ".new"; }
+  [[nodiscard]] std::string name() const;  ///< for people
 
   std::string directory_;
   Attachment attachment_;
