@@ -79,8 +79,10 @@ bool is_unknown_verb(std::string_view verb, const Error& error) {
   if (verb != "STATUS" && verb != "GC") {
     return false;
   }
-  return is_version_refusal(error) || (error.code == Code::bad_environment &&
-                                       error.msg.find("unknown CNI_COMMAND") != std::string::npos);
+  // The plugins of before CNI 1.1.0 want a container ID first, which these verbs do not have.
+  return is_version_refusal(error) || error.code == Code::unknown_container ||
+         (error.code == Code::bad_environment &&
+          error.msg.find("unknown CNI_COMMAND") != std::string::npos);
 }
 
 }  // namespace mvr::ipam

@@ -204,12 +204,13 @@ TEST_CASE("STATUS and GC of a plugin that has neither succeed", "[ipam]") {
   for (const char* verb : {"STATUS", "GC"}) {
     CHECK(answer("1", "incompatible").call(verb, kConfig110, kV110, budget));
     CHECK(answer("4", "unknown CNI_COMMAND: STATUS").call(verb, kConfig110, kV110, budget));
+    CHECK(answer("3", "missing containerID").call(verb, kConfig110, kV110, budget));
     CHECK_FALSE(answer("5", "unknown CNI_COMMAND: x").call(verb, kConfig110, kV110, budget));
     CHECK_FALSE(answer("4", "CNI_PATH missing").call(verb, kConfig110, kV110, budget));
     CHECK(answer("50", "no pool").call(verb, kConfig110, kV110, budget).error().code ==
           Code::unavailable);
   }
-  CHECK(dir.text_of("calls").size() == 2 * 2 * 5);
+  CHECK(dir.text_of("calls").size() == 2 * 2 * 6);
   CHECK_FALSE(answer("4", "unknown CNI_COMMAND: DEL").call("DEL", kConfig110, kV110, budget));
 }
 
