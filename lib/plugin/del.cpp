@@ -7,8 +7,9 @@ namespace mvr::plugin {
 
 Result<void> del(const Call& call) {
   Namespaces netns = MVR_TRY(open_namespaces_if_alive(call));
-  state::Journal journal =
-      MVR_TRY(state::Journal::open(call.conf.state_dir, call.attachment(), call.budget));
+  // An ADD that began now would get its lease from IPAM and lose it to us.
+  state::Journal journal = MVR_TRY(state::Journal::open(
+      call.conf.state_dir, call.attachment(), call.budget, state::Journal::IfMissing::claim));
   if (!netns.pod && journal.record()) {
     // The runtime has forgotten the path (CNI_NETNS is empty); the journal has not.
     netns.pod = reopen(journal.record()->netns_path, journal.record()->netns);

@@ -61,12 +61,18 @@ Result<void> Journal::open_directory(bool create) {
 }
 
 /// False when there is no file.
-Result<bool> Journal::open_file(const Budget& budget) {
+Result<bool> Journal::open_file(const Budget& budget, IfMissing if_missing) {
+  constexpr int kFlags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+  const int directory = directory_fd_.get();
   for (;;) {
-    Fd fd(
-        ::openat(directory_fd_.get(), file_.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    Fd fd(::openat(directory, file_.c_str(), kFlags));
     if (!fd && errno == ENOENT) {
-      return false;
+      if (if_missing == IfMissing::claim) {
+        fd = Fd(::openat(directory, file_.c_str(), kFlags | O_CREAT, S_IRUSR | S_IWUSR));
+      }
+      if (!fd) {
+        return false;
+      }
     }
     if (!fd) {
       return fail(sys_error(Code::io, errno, "open " + name()));
@@ -83,16 +89,17 @@ Result<bool> Journal::open_file(const Budget& budget) {
 }
 
 Result<Journal> Journal::open(const std::string& directory, const Attachment& attachment,
-                              const Budget& budget) {
+                              const Budget& budget, IfMissing if_missing) {
   Journal journal(directory, attachment);
   Result<void> opened = journal.open_directory(false);
-  if (!opened) {
-    if (opened.error().sys_errno == ENOENT) {
-      return journal;
-    }
+  if (!opened && opened.error().sys_errno != ENOENT) {
     return fail(std::move(opened).error());
   }
-  if (MVR_TRY(journal.open_file(budget))) {
+  const bool may_make = if_missing == IfMissing::claim;
+  if (!opened && !(may_make && journal.open_directory(true))) {
+    return journal;
+  }
+  if (MVR_TRY(journal.open_file(budget, if_missing))) {
     journal.record_ = read_record(journal.fd_);
     if (journal.record_ && journal.record_->attachment != attachment) {
       journal.record_.reset();

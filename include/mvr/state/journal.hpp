@@ -35,10 +35,15 @@ struct Record {
 /// the same attachment, and its absence tells that the call that wrote the journal is over.
 class Journal {
  public:
+  /// What becomes of an attachment without a journal. `claim`: an empty file takes its place and is
+  /// locked, so that no other call for the attachment begins before this one has ended; where no
+  /// file can be made, as `leave`.
+  enum class IfMissing { leave, claim };
+
   /// Opens the journal if there is one and waits for its lock. A directory that is missing counts
   /// as no journal. One that others can write is refused (Code::io), since its content is believed.
   static Result<Journal> open(const std::string& directory, const Attachment& attachment,
-                              const Budget& budget);
+                              const Budget& budget, IfMissing if_missing = IfMissing::leave);
 
   /// What the journal says. Nothing if there is no file, or one that is empty, cut short, foreign.
   [[nodiscard]] const std::optional<Record>& record() const { return record_; }
@@ -55,7 +60,7 @@ class Journal {
   Journal(std::string directory, const Attachment& attachment);
 
   Result<void> open_directory(bool create);
-  Result<bool> open_file(const Budget& budget);
+  Result<bool> open_file(const Budget& budget, IfMissing if_missing);
   [[nodiscard]] Result<Fd> open_temporary() const;
   Result<void> replace_file();
   [[nodiscard]] std::string temporary() const { return file_ + ".new"; }
