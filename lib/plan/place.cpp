@@ -76,8 +76,7 @@ Result<void> check_table(const PodState& pod, std::uint32_t table, const std::st
   return {};
 }
 
-Result<std::uint32_t> choose_priority(const cni::NetConf& conf, const PodState& pod,
-                                      std::uint32_t table) {
+Result<void> check_priority(const cni::NetConf& conf, const PodState& pod, std::uint32_t table) {
   const std::uint64_t priority = std::uint64_t{conf.rule_priority_base} + table;
   const std::string source = "rulePriorityBase " + std::to_string(conf.rule_priority_base) +
                              " + routing table " + std::to_string(table);
@@ -93,7 +92,7 @@ Result<std::uint32_t> choose_priority(const cni::NetConf& conf, const PodState& 
                                      " is in use by the rule \"" + describe(rule) + '"');
     }
   }
-  return static_cast<std::uint32_t>(priority);
+  return {};
 }
 
 bool is_free(const PodState& pod, std::uint32_t table, const std::string& ifname,
@@ -108,8 +107,7 @@ struct Choice {
 };
 
 Choice choose_table(const cni::NetConf& conf, const PodState& pod, const std::string& ifname,
-                    const std::vector<std::uint32_t>& claimed,
-                    std::optional<std::uint32_t> recorded) {
+                    const std::vector<std::uint32_t>& claimed) {
   if (conf.route_table != 0) {
     return {conf.route_table, "routeTable"};
   }
@@ -117,7 +115,7 @@ Choice choose_table(const cni::NetConf& conf, const PodState& pod, const std::st
   if (const auto number = number_of(ifname)) {
     return {conf.route_table_base + *number, base + " + " + std::to_string(*number)};
   }
-  if (const auto known = recorded ? recorded : find_table_of(pod, ifname)) {
+  if (const auto known = find_table_of(pod, ifname)) {
     return {*known, "chosen before"};
   }
   std::uint32_t table = conf.route_table_base + kFirstFreeOffset;
@@ -127,42 +125,59 @@ Choice choose_table(const cni::NetConf& conf, const PodState& pod, const std::st
   return {table, "the lowest free one above " + base + " + 64"};
 }
 
+/// Refuses what others use or what cannot be told apart.
+Result<void> check_place(const cni::NetConf& conf, const Facts& facts, const std::string& ifname,
+                         const std::vector<std::uint32_t>& claimed, const Choice& choice) {
+  MVR_TRY(check_table(facts.pod, choice.table, ifname, choice.source));
+  const std::string place =
+      "routing table " + std::to_string(choice.table) + " (" + choice.source + ") is ";
+  if (std::ranges::find(claimed, choice.table) != claimed.end()) {
+    return fail(Code::routing, place + "claimed by another NIC of this pod");
+  }
+  MVR_TRY(check_priority(conf, facts.pod, choice.table));
+  if (!facts.overlay) {
+    return {};
+  }
+  const std::string& overlay = facts.overlay->link.name;
+  MVR_TRY(check_table(facts.pod, conf.route_table_base, overlay, "routeTableBase, for " + overlay));
+  MVR_TRY(check_priority(conf, facts.pod, conf.route_table_base));
+  return choice.table != conf.route_table_base
+             ? Result<void>()
+             : fail(Code::routing, place + "routeTableBase, the table of " + overlay);
+}
+
 }  // namespace
 
 bool has_table_by_name(const std::string& ifname) {
   return number_of(ifname).has_value();
 }
 
+std::uint32_t guess_table(const cni::NetConf& conf, const Facts& facts, const std::string& ifname) {
+  if (conf.ipam_type.empty()) {
+    return 0;
+  }
+  if (const auto known = find_table_of(facts.pod, ifname)) {
+    return *known;
+  }
+  return facts.overlay ? choose_table(conf, facts.pod, ifname, {}).table : 0;
+}
+
+Place recall_place(const cni::NetConf& conf, const Facts& facts, std::uint32_t table) {
+  if (table == 0) {
+    return {};
+  }
+  return {true, table, conf.rule_priority_base + table, facts.overlay ? conf.route_table_base : 0};
+}
+
 Result<Place> plan_place(const cni::NetConf& conf, const Facts& facts, const std::string& ifname,
-                         const std::vector<std::uint32_t>& claimed,
-                         std::optional<std::uint32_t> recorded) {
-  Place place;
+                         const std::vector<std::uint32_t>& claimed) {
   const bool has_addresses = !conf.ipam_type.empty();
-  place.is_routed = has_addresses && recorded.value_or(1) != 0 &&
-                    (recorded.has_value() || facts.overlay.has_value() || facts.has_other_nics);
-  if (!place.is_routed) {
-    return place;
+  if (!has_addresses || !(facts.overlay || facts.has_other_nics)) {
+    return Place{};
   }
-  const Choice choice = choose_table(conf, facts.pod, ifname, claimed, recorded);
-  place.table = choice.table;
-  MVR_TRY(check_table(facts.pod, place.table, ifname, choice.source));
-  if (std::ranges::find(claimed, place.table) != claimed.end()) {
-    return fail(Code::routing, "routing table " + std::to_string(place.table) + " (" +
-                                   choice.source + ") is claimed by another NIC of this pod");
-  }
-  place.priority = MVR_TRY(choose_priority(conf, facts.pod, place.table));
-  if (facts.overlay) {
-    place.overlay_table = conf.route_table_base;
-    MVR_TRY(check_table(facts.pod, place.overlay_table, facts.overlay->link.name,
-                        "routeTableBase, for " + facts.overlay->link.name));
-    MVR_TRY(choose_priority(conf, facts.pod, place.overlay_table));
-  }
-  if (place.table == place.overlay_table) {
-    return fail(Code::routing, "routing table " + std::to_string(place.table) + " (" +
-                                   choice.source + ") is routeTableBase, the table of " +
-                                   facts.overlay->link.name);
-  }
-  return place;
+  const Choice choice = choose_table(conf, facts.pod, ifname, claimed);
+  MVR_TRY(check_place(conf, facts, ifname, claimed, choice));
+  return recall_place(conf, facts, choice.table);
 }
 
 }  // namespace mvr::plan

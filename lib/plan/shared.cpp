@@ -13,6 +13,8 @@ namespace {
 struct NextHop {
   std::optional<ip::Address> gateway;  ///< nothing: everything is on its link
   bool is_onlink = false;
+  std::uint32_t mtu = 0;  ///< the tunnel's, where the link's would be too large
+  std::uint32_t advmss = 0;
 };
 
 bool leaves_by(const net::Route& route, const Overlay& overlay) {
@@ -49,11 +51,11 @@ const net::Route* find_route_to_host(const Facts& facts) {
 std::optional<NextHop> find_next_hop(const Facts& facts, const Place& place) {
   for (const std::uint32_t table : {net::kTableMain, place.overlay_table}) {
     if (const net::Route* route = find_default(facts, table)) {
-      return NextHop{route->gateway, route->is_onlink};
+      return NextHop{route->gateway, route->is_onlink, route->mtu, route->advmss};
     }
   }
   if (const net::Route* route = find_route_to_host(facts)) {
-    return NextHop{route->dst.address, false};
+    return NextHop{route->dst.address};
   }
   return std::nullopt;
 }
@@ -73,6 +75,8 @@ net::Route make_route(const Overlay& overlay, const NextHop& hop, const ip::Pref
   route.is_onlink = hop.is_onlink;
   route.nic = overlay.link.index;
   route.table = table;
+  route.mtu = hop.mtu;
+  route.advmss = hop.advmss;
   return route;
 }
 
@@ -91,8 +95,12 @@ void plan_overlay_table(const Facts& facts, const Place& place, const std::optio
     }
   }
   if (!has_default && hop) {
-    routing.routes.push_back(
-        make_route(*facts.overlay, *hop, ip::Prefix::any(ip::Family::v4), place.overlay_table));
+    // Main's default may go when T0 has its copy; that one stays as it is.
+    const net::Route* copy = find_default(facts, place.overlay_table);
+    routing.routes.push_back(copy != nullptr
+                                 ? *copy
+                                 : make_route(*facts.overlay, *hop, ip::Prefix::any(ip::Family::v4),
+                                              place.overlay_table));
   }
   // A gateway is accepted only when the route that leads to it is there.
   std::stable_partition(routing.routes.begin(), routing.routes.end(),

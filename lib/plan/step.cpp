@@ -69,15 +69,35 @@ Result<void> apply_one(Kernel& kernel, const SetSysctls& step) {
 Result<void> apply_one(Kernel& kernel, const RaiseLink& step) {
   Result<void> done = kernel.rename_and_raise(step.index, step.name, step.alias);
   if (!done && done.error().sys_errno == EADDRINUSE) {
-    return fail(std::move(done).error().in("another macvlan of the master has this MAC"));
+    const std::string mac = step.mac ? ' ' + step.mac->to_string() : "";
+    return fail(
+        std::move(done).error().in("the master or another macvlan of it has the MAC" + mac));
   }
   return done;
 }
 Result<void> apply_one(Kernel& kernel, const ChangeAddress& step) {
   return kernel.change(step.op, step.address);
 }
+
+/// Whose route is where ours is to be.
+Result<void> name_rival(Kernel& kernel, const net::Route& route, Error error) {
+  for (const net::Route& other : MVR_TRY(kernel.read_pod_routes(route.dst.family()))) {
+    if (has_same_key(other, route)) {
+      const auto link = other.nic != net::IfIndex::none
+                            ? MVR_TRY(kernel.read_link(Where::pod, other.nic))
+                            : std::optional<net::Link>();
+      error.msg += "; in the way is \"" + describe(other, link ? link->name : "") + '"';
+    }
+  }
+  return fail(std::move(error));
+}
+
 Result<void> apply_one(Kernel& kernel, const ChangeRoute& step) {
-  return kernel.change(step.op, step.route);
+  Result<void> done = kernel.change(step.op, step.route);
+  if (!done && step.op == Op::add && done.error().sys_errno == EEXIST) {
+    return name_rival(kernel, step.route, std::move(done).error());
+  }
+  return done;
 }
 Result<void> apply_one(Kernel& kernel, const ChangeRule& step) {
   return kernel.change(step.op, step.rule);

@@ -23,9 +23,10 @@ struct Attempt {
   state::Journal& journal;
   plan::Kernel& kernel;
   // What is taken back, in the reverse of this order.
-  plan::Transaction shared;   ///< the pod's, for all of its NICs
-  plan::Transaction link;     ///< the NIC
-  plan::Transaction network;  ///< its addresses, routes and rules
+  plan::Transaction shared;               ///< the pod's, for all of its NICs
+  plan::Transaction link;                 ///< the NIC
+  plan::Transaction network;              ///< its addresses, routes and rules
+  std::vector<net::IfIndex> elders = {};  ///< the pod's NICs of ours that were there before
   bool has_called_ipam = false;
 };
 
@@ -43,15 +44,28 @@ void warn(const Call& call, const std::vector<std::string>& warnings) {
   }
 }
 
+/// True for a record of an ADD that has ended well and whose pod still lives. That the namespace
+/// has the recorded number proves little: the kernel gives it to the next one when the pod has
+/// gone.
+Result<bool> is_alive(const state::Record& record, const std::optional<net::Netns>& pod,
+                      const Namespaces& netns, plan::Kernel& kernel) {
+  if (!record.is_complete || !pod) {
+    return false;
+  }
+  return pod->id != netns.pod->id ||
+         MVR_TRY(kernel.read_link(plan::Where::pod, record.attachment.ifname)).has_value();
+}
+
 /// A record of this attachment means that an ADD came before. Its work is undone if it has died or
 /// its namespace has; a living one is an error.
-Result<void> heal(const Call& call, const Namespaces& netns, state::Journal& journal) {
+Result<void> heal(const Call& call, const Namespaces& netns, state::Journal& journal,
+                  plan::Kernel& kernel) {
   if (!journal.record()) {
     return {};
   }
   const state::Record record = *journal.record();
   const std::optional<net::Netns> pod = reopen(record.netns_path, record.netns);
-  if (record.is_complete && pod) {
+  if (MVR_TRY(is_alive(record, pod, netns, kernel))) {
     return fail(Code::link_failed, "the attachment " + record.attachment.to_string() +
                                        " exists already; DEL it first");
   }
@@ -66,7 +80,9 @@ Result<void> heal(const Call& call, const Namespaces& netns, state::Journal& jou
 std::vector<std::uint32_t> find_claims(const Attempt& a) {
   std::vector<std::uint32_t> claims;
   for (const state::Record& record : state::read_records(a.call.conf.state_dir)) {
-    if (record.netns == a.netns.pod->id && record.attachment != a.attachment && record.table != 0) {
+    const bool is_other = record.attachment != a.attachment && record.table != 0;
+    // A dead pod may have had the same number, but not at a path that still leads here.
+    if (is_other && record.netns == a.netns.pod->id && reopen(record.netns_path, record.netns)) {
       claims.push_back(record.table);
     }
   }
@@ -100,6 +116,16 @@ state::Record make_record(const Attempt& a, const Ground& ground) {
   return record;
 }
 
+std::vector<net::IfIndex> find_our_links(const std::vector<net::Link>& links) {
+  std::vector<net::IfIndex> found;
+  for (const net::Link& link : links) {
+    if (net::is_ours(link)) {
+      found.push_back(link.index);
+    }
+  }
+  return found;
+}
+
 /// Looks, chooses, and claims: all under the pod's lock, so that NICs made at the same time agree
 /// on tables and on what they share. The new link itself is the claim that others see. The shared
 /// routes come before the NIC has an address, so that cluster traffic never takes the rail.
@@ -109,11 +135,11 @@ Result<Ground> prepare(Attempt& a) {
   Ground ground;
   ground.facts = MVR_TRY(plan::observe(a.kernel, conf, a.attachment.ifname));
   MVR_TRY(refuse_taken_name(a, ground.facts.pod));
+  a.elders = find_our_links(ground.facts.pod.links);
   const bool is_free_choice =
       conf.route_table != 0 || !plan::has_table_by_name(a.attachment.ifname);
   const auto claims = is_free_choice ? find_claims(a) : std::vector<std::uint32_t>();
-  ground.place =
-      MVR_TRY(plan::plan_place(conf, ground.facts, a.attachment.ifname, claims, std::nullopt));
+  ground.place = MVR_TRY(plan::plan_place(conf, ground.facts, a.attachment.ifname, claims));
   ground.link = plan_link(conf, ground.facts.master, ground.facts.master_in, a.attachment);
   const plan::DesiredShared shared = plan_shared(conf, ground.facts, ground.place);
   warn(a.call, shared.warnings);
@@ -138,7 +164,7 @@ Result<net::Link> raise_link(Attempt& a, const Ground& ground) {
     return fail(Code::link_failed, "the new link " + temporary + " has vanished from the pod");
   }
   MVR_TRY(a.link.run({plan::SetSysctls{sysctls_of(ground.link, temporary)},
-                      plan::RaiseLink{link->index, ground.link.name, ground.link.alias}},
+                      plan::RaiseLink{link->index, ground.link.name, ground.link.alias, link->mac}},
                      a.call.budget));
   a.call.timeline.end_phase("link");
   return *std::move(link);
@@ -253,11 +279,19 @@ Result<void> release_addresses(const Attempt& a, const Budget& budget) {
   return plugin.call("DEL", a.call.config, a.call.conf.cni_version, budget);
 }
 
-/// What NICs share stays if another one has come meanwhile; the last one takes it along.
+/// What NICs share stays if another one has come meanwhile; the last one takes it along. The elders
+/// do not need it: each has seen to its own part before.
 Result<void> take_back_shared(Attempt& a, const Budget& budget, std::vector<Error>& errors) {
   const auto lock = MVR_TRY(state::ScopedLock::acquire(a.netns.pod->fd.get(), budget));
-  if (std::ranges::none_of(MVR_TRY(a.kernel.read_pod_links()), net::is_ours)) {
+  const auto nics = find_our_links(MVR_TRY(a.kernel.read_pod_links()));
+  const auto is_elder = [&](net::IfIndex nic) {
+    return std::ranges::find(a.elders, nic) != a.elders.end();
+  };
+  if (std::ranges::all_of(nics, is_elder)) {
     std::ranges::move(a.shared.undo(), std::back_inserter(errors));
+  }
+  if (nics.empty()) {  // the elders have gone, and left to us what they shared
+    std::ranges::move(sweep(a.call, a.kernel), std::back_inserter(errors));
   }
   return {};
 }
@@ -290,8 +324,8 @@ Result<void> add(const Call& call) {
   const Namespaces netns = MVR_TRY(open_namespaces(call));
   state::Journal journal =
       MVR_TRY(state::Journal::open(call.conf.state_dir, call.attachment(), call.budget));
-  MVR_TRY(heal(call, netns, journal));
   const auto kernel = MVR_TRY(plan::open_linux_kernel(netns.host, *netns.pod));
+  MVR_TRY(heal(call, netns, journal, *kernel));
   const plan::OnStep on_step = [&](const Step& step, std::chrono::microseconds took,
                                    const Result<void>& done) {
     call.timeline.step(describe(step), took, done);

@@ -42,6 +42,9 @@ cni::AddResult recall_ipam(const Call& call, const std::optional<state::Record>&
       ipam.ips.push_back(ip);
     }
   }
+  if (interfaces.size() == 1) {
+    ipam.routes = call.conf.prev_result->routes;  // they do not say whose they are
+  }
   return ipam;
 }
 
@@ -75,14 +78,17 @@ Result<Mismatches> verify_sysctls(plan::Kernel& kernel, const plan::DesiredLink&
 Result<Mismatches> verify_network(const Call& call, const plan::Facts& facts,
                                   const std::optional<state::Record>& record,
                                   const cni::Interface& interface, const net::Link& link) {
-  const auto recorded = record ? std::optional(record->table) : std::nullopt;
-  const auto place = MVR_TRY(plan::plan_place(call.conf, facts, call.env.ifname, {}, recorded));
+  const std::uint32_t table =
+      record ? record->table : plan::guess_table(call.conf, facts, call.env.ifname);
+  const auto place = plan::recall_place(call.conf, facts, table);
   const auto nic = MVR_TRY(plan_nic(call.conf, facts, place, link.index, call.env.ifname,
                                     recall_ipam(call, record, interface)));
   const auto shared = plan_shared(call.conf, facts, place);
+  plan::Routing routing = nic.routing;
+  std::ranges::copy(shared.routing.routes, std::back_inserter(routing.routes));
+  std::ranges::copy(shared.routing.rules, std::back_inserter(routing.rules));
   Mismatches all = verify_addresses(nic.addresses, facts.pod, interface.name);
-  append(all, verify_routing(nic.routing, facts.pod, interface.name));
-  append(all, verify_routing(shared.routing, facts.pod, interface.name));
+  append(all, verify_routing(routing, facts.pod, interface.name));
   return all;
 }
 

@@ -66,36 +66,52 @@ bool is_last(const PodState& pod, const net::Link* link) {
   });
 }
 
-/// Steps that remove what does not vanish with the link. Routes by the link do.
-std::vector<Step> removal_steps(const Remains& remains, const PodState& pod,
-                                const net::Link* link) {
-  const std::uint32_t table = find_table(remains, pod, link);
-  const bool takes_all = is_last(pod, link);
-  const auto is_to_go = [&](const auto& object) {
-    const bool is_in_table = table != 0 && object.table == table;
-    return object.protocol == net::kOurMark && (takes_all || is_in_table);
-  };
-  const auto is_on_link = [&](net::IfIndex index) {
-    return link != nullptr && index == link->index;
-  };
+/// Steps that remove the routes and rules of our mark that `is_to_go` picks.
+template <typename Predicate>
+std::vector<Step> removal_steps(const PodState& pod, const Predicate& is_to_go) {
   std::vector<Step> steps;
   for (const net::Rule& rule : pod.rules) {
-    if (is_to_go(rule)) {
+    if (rule.protocol == net::kOurMark && is_to_go(rule.table)) {
       steps.emplace_back(plan::ChangeRule{plan::Op::remove, rule});
     }
   }
   for (const net::Route& route : pod.routes) {
-    if (is_to_go(route) && !is_on_link(route.nic)) {
+    if (route.protocol == net::kOurMark && is_to_go(route.table)) {
       steps.emplace_back(plan::ChangeRoute{plan::Op::remove, route, pod.name_of(route.nic)});
     }
   }
+  return steps;
+}
+
+/// An address must be silent before IPAM may give it to another pod.
+std::vector<Step> address_steps(const PodState& pod, const net::Link& link) {
+  std::vector<Step> steps;
   for (const net::IfAddress& address : pod.addresses) {
-    // The address must be silent before IPAM may give it to another pod.
-    if (is_on_link(address.index)) {
-      steps.emplace_back(plan::ChangeAddress{plan::Op::remove, address, link->name});
+    if (address.index == link.index) {
+      steps.emplace_back(plan::ChangeAddress{plan::Op::remove, address, link.name});
     }
   }
   return steps;
+}
+
+/// Does the steps, goes on after errors, and takes what has gone already as done.
+std::vector<Error> remove_all(const Call& call, plan::Kernel& kernel,
+                              const std::vector<Step>& steps) {
+  std::vector<Error> errors;
+  for (const Step& step : steps) {
+    const auto start = Clock::now();
+    Result<void> done = plan::apply(kernel, step);
+    if (!done && plan::is_gone(done.error())) {
+      done = {};
+    }
+    const auto took = Clock::now() - start;
+    call.timeline.step(plan::describe(step),
+                       std::chrono::duration_cast<std::chrono::microseconds>(took), done);
+    if (!done) {
+      errors.push_back(std::move(done).error());
+    }
+  }
+  return errors;
 }
 
 class Teardown {
@@ -115,6 +131,7 @@ class Teardown {
     // RTM_DELLINK waits 16 to 20 ms for the kernel's readers; IPAM works meanwhile.
     auto child = needs_link ? Result<std::optional<ipam::Child>>() : start_ipam();
     note(remove_link());
+    note(remove_shared());
     call_.timeline.end_phase("link");
     note(collect_ipam(std::move(child)));
     call_.timeline.end_phase("ipam");
@@ -135,18 +152,9 @@ class Teardown {
     return {};
   }
 
-  void step(const Step& step) {
-    const auto start = Clock::now();
-    Result<void> done = plan::apply(*kernel_, step);
-    if (!done && plan::is_gone(done.error())) {
-      done = {};
-    }
-    const auto took = Clock::now() - start;
-    call_.timeline.step(plan::describe(step),
-                        std::chrono::duration_cast<std::chrono::microseconds>(took), done);
-    note(std::move(done));
-  }
+  void note(std::vector<Error> errors) { std::ranges::move(errors, std::back_inserter(errors_)); }
 
+  /// The NIC's own routing, and the shared one if no other NIC of ours is there.
   Result<void> remove_routing() {
     if (!kernel_) {
       return {};
@@ -156,8 +164,13 @@ class Teardown {
     const PodState pod = MVR_TRY(plan::observe_pod(*kernel_));
     const net::Link* link = find_link(remains_, pod);
     link_ = link != nullptr ? std::optional(*link) : std::nullopt;
-    for (const Step& removal : removal_steps(remains_, pod, link)) {
-      step(removal);
+    is_last_ = is_last(pod, link);
+    const std::uint32_t table = find_table(remains_, pod, link);
+    note(remove_all(call_, *kernel_, removal_steps(pod, [&](std::uint32_t other) {
+                      return is_last_ || (table != 0 && table == other);
+                    })));
+    if (link != nullptr) {
+      note(remove_all(call_, *kernel_, address_steps(pod, *link)));
     }
     return {};
   }
@@ -169,6 +182,19 @@ class Teardown {
     Result<void> done = kernel_->delete_pod_link(link_->index);
     if (!done && !plan::is_gone(done.error())) {
       return fail(std::move(done).error().in("remove link " + link_->name).as(Code::link_failed));
+    }
+    return {};
+  }
+
+  /// The NICs that were there when we looked may all have been on their way out, and have seen
+  /// ours. Who finds none left takes along what they shared.
+  Result<void> remove_shared() {
+    if (!link_ || is_last_) {
+      return {};
+    }
+    const auto lock = MVR_TRY(state::ScopedLock::acquire(remains_.pod->fd.get(), budget_));
+    if (std::ranges::none_of(MVR_TRY(kernel_->read_pod_links()), net::is_ours)) {
+      note(sweep(call_, *kernel_));
     }
     return {};
   }
@@ -198,15 +224,25 @@ class Teardown {
   std::vector<Error> errors_;
   std::unique_ptr<plan::Kernel> kernel_;
   std::optional<net::Link> link_;
+  bool is_last_ = false;  ///< of our NICs in the pod
   std::optional<ipam::Plugin> plugin_;
 };
 
 }  // namespace
 
+std::vector<Error> sweep(const Call& call, plan::Kernel& kernel) {
+  const Result<PodState> pod = plan::observe_pod(kernel);
+  if (!pod) {
+    return {pod.error()};
+  }
+  return remove_all(call, kernel, removal_steps(*pod, [](std::uint32_t) { return true; }));
+}
+
 std::vector<Error> tear_down(const Call& call, const Remains& remains, state::Journal& journal,
                              const Budget& budget) {
   std::vector<Error> errors = Teardown(call, remains, budget).run();
-  if (errors.empty()) {
+  // What failed has to be found again; an empty journal says nothing.
+  if (errors.empty() || !journal.record()) {
     if (Result<void> removed = journal.remove(); !removed) {
       errors.push_back(std::move(removed).error());
     }

@@ -9,6 +9,7 @@
 
 #include "mvr/cni/result.hpp"
 #include "mvr/net/netns.hpp"
+#include "mvr/plan/kernel.hpp"
 #include "mvr/state/journal.hpp"
 #include "plugin/call.hpp"
 
@@ -28,6 +29,10 @@ struct Remains {
 /// the journal stays for the next try.
 std::vector<Error> tear_down(const Call& call, const Remains& remains, state::Journal& journal,
                              const Budget& budget);
+
+/// Removes every route and rule of our mark from a pod that has no NIC of ours any more. To be
+/// called under the pod's lock.
+std::vector<Error> sweep(const Call& call, plan::Kernel& kernel);
 
 /// One error for a list: the error itself if it is one, else Code::cleanup_incomplete with all
 /// texts.

@@ -64,15 +64,21 @@ std::vector<net::Sysctl> sysctls_of(const DesiredLink& link, const std::string& 
 /// True for names like net1, whose table follows from the name alone.
 bool has_table_by_name(const std::string& ifname);
 
-/// Chooses the tables and priorities.
-/// \param claimed  tables that other attachments of this pod have in their journals, for NICs that
-///                 are still being made
-/// \param recorded for CHECK: the table in this attachment's own journal, 0 = ADD gave it none
+/// Chooses the tables and priorities for ADD.
+/// \param claimed tables that other attachments of this pod have in their journals, for NICs that
+///                are still being made
 /// Fails with Code::routing: reserved numbers, a priority out of range, tables or priorities that
 /// somebody else uses; the message names the user.
 Result<Place> plan_place(const cni::NetConf& conf, const Facts& facts, const std::string& ifname,
-                         const std::vector<std::uint32_t>& claimed,
-                         std::optional<std::uint32_t> recorded);
+                         const std::vector<std::uint32_t>& claimed);
+
+/// The place that ADD chose, for CHECK: what others have put there since then is no refusal.
+/// \param table from the journal; 0 = ADD gave the NIC none
+Place recall_place(const cni::NetConf& conf, const Facts& facts, std::uint32_t table);
+
+/// The table that ADD must have chosen, for a CHECK whose journal is lost: that of the NIC's rule,
+/// else as ADD would choose now; 0 = none.
+std::uint32_t guess_table(const cni::NetConf& conf, const Facts& facts, const std::string& ifname);
 
 /// Once per pod: the overlay NIC's table and rules, and the cluster's routes by it in main. Empty
 /// without an overlay NIC. What already leaves by the overlay NIC is left out.

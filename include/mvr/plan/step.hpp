@@ -45,6 +45,7 @@ struct RaiseLink {
   net::IfIndex index;
   std::string name;
   std::string alias;
+  std::optional<ip::Mac> mac = {};  ///< the link's; only for people
 };
 
 struct ChangeAddress {
