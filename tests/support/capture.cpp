@@ -4,12 +4,14 @@
 #include <arpa/inet.h>
 #include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/if_ether.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -92,6 +94,13 @@ std::optional<Frame> parse_frame(Bytes bytes, bool outgoing) {
   return frame;
 }
 
+/// When the kernel had the packet that was read last. The first call makes it note the times.
+std::chrono::nanoseconds read_time(const Fd& socket) {
+  timespec time{};
+  ioctl(socket.get(), SIOCGSTAMPNS, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 /// A bound socket in a namespace; the address is made there, since it may hold an interface index.
 template <typename MakeAddress>
 Fd open_bound(const std::string& netns, int family, int type, int protocol, MakeAddress address) {
@@ -141,6 +150,7 @@ Capture::Capture(const std::string& netns, const std::string& nic)
         }
         return address;
       })) {
+  read_time(socket_);
 }
 
 const std::vector<Frame>& Capture::frames() {
@@ -152,6 +162,7 @@ const std::vector<Frame>& Capture::frames() {
                            reinterpret_cast<sockaddr*>(&from), &length)) >= 0) {
     const Bytes bytes(buffer.data(), static_cast<std::size_t>(count));
     if (auto frame = parse_frame(bytes, from.sll_pkttype == PACKET_OUTGOING)) {
+      frame->time = read_time(socket_);
       frames_.push_back(*std::move(frame));
     }
     length = sizeof(from);

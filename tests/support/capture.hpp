@@ -15,7 +15,8 @@
 namespace mvr::test {
 
 struct Frame {
-  bool outgoing = false;  ///< sent by the interface that the capture is on
+  std::chrono::nanoseconds time{};  ///< when the kernel had it, of the system's clock
+  bool outgoing = false;            ///< sent by the interface that the capture is on
   std::uint16_t ethertype = 0;
   std::string src;  ///< MAC addresses
   std::string dst;

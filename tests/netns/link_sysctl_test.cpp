@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Sysctls of the NIC, and of nothing else.
+#include "mvr/base/text.hpp"
+#include "support/catch.hpp"
+#include "support/link_wanted.hpp"
+#include "support/namespaces.hpp"
+
+using namespace mvr::test;
+
+namespace {
+
+std::string sysctl(const std::string& key, const std::string& nic = "net1") {
+  return read_sysctl("pod", "ipv4/conf/" + nic + "/" + key);
+}
+
+/// What new interfaces inherit, unlike anything that we set.
+void put_defaults() {
+  put_sysctl("pod", "ipv4/conf/default/rp_filter", "1");
+  put_sysctl("pod", "ipv4/conf/default/arp_ignore", "2");
+  put_sysctl("pod", "ipv4/conf/default/arp_announce", "1");
+}
+
+/// Changes of sysctls that are not those of net1.
+std::vector<std::string> other_changes(const json& before) {
+  const std::string changes =
+      difference(before.at("pod").at("sysctls"), snapshot("pod").at("sysctls"));
+  std::vector<std::string> others;
+  for (const std::string_view line : mvr::split(changes, '\n')) {
+    if (line.find("conf/net1/") == std::string_view::npos) {
+      others.emplace_back(line);
+    }
+  }
+  return others;
+}
+
+}  // namespace
+
+TEST_CASE("rp_filter and ARP sysctls are set on the NIC, and on no other", "[link][sysctl]") {
+  PodWorld world;
+  put_defaults();
+  const json before = snapshot_world({"pod"});
+  add_or_fail(world.runtime, 1);
+  CHECK(sysctl("rp_filter") == "2");
+  CHECK(sysctl("arp_ignore") == "1");
+  CHECK(sysctl("arp_announce") == "2");
+  CHECK(other_changes(before).empty());
+  check_ok(world.runtime.del(1));
+  CHECK(difference(before, snapshot_world({"pod"})).empty());
+}
+
+TEST_CASE("podRPFilter has three values, and -1 leaves it", "[link][sysctl]") {
+  const auto [asked, wanted] =
+      GENERATE(table<int, const char*>({{-1, "1"}, {0, "0"}, {1, "1"}, {2, "2"}}));
+  INFO(asked);
+  PodWorld world;
+  put_defaults();
+  add_or_fail(world.runtime, 1, {{"podRPFilter", asked}});
+  CHECK(sysctl("rp_filter") == wanted);
+  check_ok(world.runtime.check(1));
+}
+
+TEST_CASE("strictArp false leaves the ARP sysctls", "[link][sysctl]") {
+  PodWorld world;
+  put_defaults();
+  add_or_fail(world.runtime, 1, {{"strictArp", false}});
+  CHECK(sysctl("arp_ignore") == "2");
+  CHECK(sysctl("arp_announce") == "1");
+  CHECK(sysctl("rp_filter") == "2");
+  check_ok(world.runtime.check(1));
+}
+
+TEST_CASE("the key sysctls writes for the NIC and has the last word", "[link][sysctl]") {
+  PodWorld world;
+  put_defaults();
+  const json before = snapshot_world({"pod"});
+  add_or_fail(world.runtime, 1,
+              {{"sysctls",
+                {{"net.ipv4.conf.IFNAME.forwarding", "1"},
+                 {"net.ipv4.conf.IFNAME.arp_announce", "0"},
+                 {"net.ipv4.neigh.IFNAME.base_reachable_time_ms", "12000"}}}});
+  CHECK(sysctl("forwarding") == "1");
+  CHECK(sysctl("arp_announce") == "0");
+  CHECK(sysctl("arp_ignore") == "1");
+  CHECK(read_sysctl("pod", "ipv4/neigh/net1/base_reachable_time_ms") == "12000");
+  CHECK(other_changes(before).empty());
+  check_ok(world.runtime.check(1));
+}
+
+TEST_CASE("a name with a dot has its sysctls too", "[link][sysctl]") {
+  PodWorld world;
+  json config = rail_config(1);
+  config["sysctls"] = {{"net.ipv4.conf.IFNAME.forwarding", "1"}};
+  const Answer answer = world.runtime.add("rail.1", config);
+  INFO(answer);
+  REQUIRE(answer.ok());
+  CHECK(sysctl("forwarding", "rail.1") == "1");
+  CHECK(sysctl("arp_ignore", "rail.1") == "1");
+  check_ok(world.runtime.check("rail.1"));
+}
+
+TEST_CASE("a sysctl that does not exist fails ADD and leaves nothing", "[link][sysctl]") {
+  PodWorld world;
+  const Answer answer =
+      world.runtime.add(1, {{"sysctls", {{"net.ipv4.conf.IFNAME.no_such_key", "1"}}}});
+  INFO(answer);
+  CHECK(answer.code() == 101);
+  CHECK(answer.message().find("no_such_key") != std::string::npos);
+  CHECK(world.changes().empty());
+}
