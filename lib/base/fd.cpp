@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,9 +40,14 @@ Result<std::string> read_all(int fd, std::size_t limit) {
 }
 
 Result<std::string> read_file(const std::string& path, std::size_t limit) {
-  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) {
+  // O_NONBLOCK: nobody may ever write to a fifo.
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  struct stat status {};
+  if (!fd || ::fstat(fd.get(), &status) != 0) {
     return fail(sys_error(Code::io, errno, "open " + path));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return fail(Error{Code::io, EINVAL, path + ": not a regular file"});
   }
   Result<std::string> bytes = read_all(fd.get(), limit);
   if (!bytes) {

@@ -45,7 +45,9 @@ bool is_word(std::string_view text) {
 std::string format_field(std::string_view key, std::string_view value) {
   std::string field(" ");
   field.append(key).append("=");
-  return is_word(value) ? field.append(value) : field + '"' + printable(value, kMaxValue) + '"';
+  return value.size() <= kMaxValue && is_word(value)
+             ? field.append(value)
+             : field + '"' + printable(value, kMaxValue) + '"';
 }
 
 Result<void> Log::open(const std::string& path) {

@@ -4,6 +4,40 @@
 #include <algorithm>
 
 namespace mvr {
+namespace {
+
+/// Bytes of the UTF-8 character that the text begins with, by its first byte; 0 if none begins so.
+std::size_t character_length(std::uint8_t first) {
+  if (first < 0x80) {
+    return 1;
+  }
+  if (first < 0xc2 || first > 0xf4) {
+    return 0;
+  }
+  if (first < 0xe0) {
+    return 2;
+  }
+  return first < 0xf0 ? 3 : 4;
+}
+
+/// Bytes of the first character if a terminal shows it; 0 for a control character, which it obeys,
+/// and for what is no UTF-8. U+0080 to U+009F are controls as well: U+009B is ESC and "[" in one.
+std::size_t visible_length(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
+  const std::size_t length = character_length(byte(0));
+  if (length > text.size() || byte(0) < 0x20 || byte(0) == 0x7f) {
+    return 0;
+  }
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0U) != 0x80) {
+      return 0;
+    }
+  }
+  const bool is_high_control = byte(0) == 0xc2 && byte(1) < 0xa0;
+  return is_high_control ? 0 : length;
+}
+
+}  // namespace
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> pieces;
@@ -49,16 +83,17 @@ std::string to_hex(const std::uint8_t* bytes, std::size_t count) {
 
 std::string printable(std::string_view text, std::size_t limit) {
   std::string safe;
-  for (const char c : text.substr(0, limit)) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    if (c == '"' || c == '\\') {
-      safe += '\\';
-      safe += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
+  std::string_view rest = text.substr(0, limit);
+  while (!rest.empty()) {
+    const std::size_t length = visible_length(rest);
+    if (length == 0) {
+      const auto byte = static_cast<std::uint8_t>(rest.front());
       safe += "\\x" + to_hex(&byte, 1);
     } else {
-      safe += c;
+      safe += rest.front() == '"' || rest.front() == '\\' ? "\\" : "";
+      safe += rest.substr(0, length);
     }
+    rest.remove_prefix(std::max<std::size_t>(length, 1));
   }
   if (text.size() > limit) {
     safe += "…";

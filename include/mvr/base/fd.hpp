@@ -37,7 +37,8 @@ class Fd {
 /// Fails with Code::io, and with sys_errno EFBIG when there are more than `limit` bytes.
 Result<std::string> read_all(int fd, std::size_t limit);
 
-/// Opens (read only, close-on-exec) and reads a whole file of at most `limit` bytes.
+/// Opens (read only, close-on-exec) and reads a whole regular file of at most `limit` bytes.
+/// Anything else at the path fails with sys_errno EINVAL.
 Result<std::string> read_file(const std::string& path, std::size_t limit);
 
 /// Names in a directory, sorted, without "." and ".."; empty if it cannot be read.

@@ -22,7 +22,7 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 std::string to_lower(std::string_view text);
 
 /// Text that is safe on one line of a log or a terminal: quotes and backslashes escaped, control
-/// characters as \xNN, at most `limit` bytes of input (then "…").
+/// characters and what is no UTF-8 as \xNN, at most `limit` bytes of input (then "…").
 std::string printable(std::string_view text, std::size_t limit = 256);
 
 /// Lower-case hexadecimal, two digits a byte.
