@@ -3,27 +3,31 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
+#include "mvr/base/text.hpp"
+
 namespace mvr::net {
 
 Result<Netns> open_netns(const std::string& path) {
+  const std::string place = "netns " + printable(path, PATH_MAX);
   // O_NONBLOCK: the path may be a fifo by mistake or malice.
   Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd) {
     const bool is_gone = errno == ENOENT || errno == ENOTDIR;
-    return fail(sys_error(Code::bad_netns, is_gone ? ENOENT : errno, "netns " + path));
+    return fail(sys_error(Code::bad_netns, is_gone ? ENOENT : errno, place));
   }
   if (::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
-    return fail(Error{Code::bad_netns, EINVAL, "netns " + path + ": not a network namespace"});
+    return fail(Error{Code::bad_netns, EINVAL, place + ": not a network namespace"});
   }
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
-    return fail(sys_error(Code::bad_netns, errno, "netns " + path));
+    return fail(sys_error(Code::bad_netns, errno, place));
   }
   return Netns{path, std::move(fd), {status.st_dev, status.st_ino}};
 }

@@ -14,6 +14,20 @@ Result<void> refuse_own(const Call& call, const Namespaces& both) {
   return {};
 }
 
+/// Errors of a path where no network namespace is: nothing at all, or something that is none.
+bool says_no_namespace(int error) {
+  switch (error) {
+    case ENOENT:
+    case EINVAL:        // another file
+    case ENXIO:         // a socket
+    case ELOOP:         // a link to itself
+    case ENAMETOOLONG:  // no file has such a name
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 Result<Namespaces> open_namespaces(const Call& call) {
@@ -29,10 +43,10 @@ Result<Namespaces> open_namespaces_if_alive(const Call& call) {
   }
   Result<net::Netns> pod = net::open_netns(call.env.netns);
   const int error = pod ? 0 : pod.error().sys_errno;
-  if (error != 0 && error != ENOENT && error != EINVAL) {
+  if (error != 0 && !says_no_namespace(error)) {
     return fail(std::move(pod).error());
   }
-  if (error == EINVAL) {
+  if (error != 0 && error != ENOENT) {
     call.log.line(LogLevel::warn, pod.error().msg + "; taken as gone");
   }
   if (pod) {
