@@ -23,23 +23,6 @@ struct Builder {
   [[nodiscard]] std::uint32_t main_metric() const { return place.table; }
 };
 
-Result<void> check_address(const cni::IpConfig& ip) {
-  const ip::Address& address = ip.address.address;
-  const auto refuse = [&](Code code, const std::string& why) {
-    return fail(code, "IPAM's address " + ip.address.to_string() + ": " + why);
-  };
-  if (address.family() == ip::Family::v6) {
-    return refuse(Code::unsupported_field, "IPv6 is not supported yet");
-  }
-  if (address.is_any() || address.is_multicast() || address.is_loopback()) {
-    return refuse(Code::bad_config, "is no unicast address that a NIC can have");
-  }
-  if (ip.gateway == address) {
-    return refuse(Code::bad_config, "its gateway is the address itself");
-  }
-  return {};
-}
-
 const cni::RouteConfig* find_default(const cni::AddResult& ipam) {
   const auto found = std::ranges::find_if(
       ipam.routes, [](const cni::RouteConfig& route) { return route.dst.is_default(); });
@@ -50,6 +33,52 @@ const cni::RouteConfig* find_default(const cni::AddResult& ipam) {
 std::optional<ip::Address> gateway_of(const cni::IpConfig& ip, const cni::AddResult& ipam) {
   const cni::RouteConfig* by_default = find_default(ipam);
   return ip.gateway || by_default == nullptr ? ip.gateway : by_default->gateway;
+}
+
+bool is_unicast(const ip::Address& address) {
+  return !address.is_any() && !address.is_multicast() && !address.is_loopback();
+}
+
+bool is_own(const cni::AddResult& ipam, const ip::Address& address) {
+  return std::ranges::any_of(
+      ipam.ips, [&](const cni::IpConfig& ip) { return ip.address.address == address; });
+}
+
+Result<void> check_address(const cni::IpConfig& ip) {
+  const auto refuse = [&](Code code, const std::string& why) {
+    return fail(code, "IPAM's address " + ip.address.to_string() + ": " + why);
+  };
+  if (ip.address.family() == ip::Family::v6) {
+    return refuse(Code::unsupported_field, "IPv6 is not supported yet");
+  }
+  if (!is_unicast(ip.address.address)) {
+    return refuse(Code::bad_config, "is no unicast address that a NIC can have");
+  }
+  if (ip.address.length == 0) {
+    return refuse(Code::bad_config, "its prefix length must be from 1 to 32");
+  }
+  return {};
+}
+
+Result<void> check_gateway(const cni::IpConfig& ip, const cni::AddResult& ipam) {
+  const std::optional<ip::Address> gateway = gateway_of(ip, ipam);
+  if (!gateway) {
+    return {};
+  }
+  const auto refuse = [&](Code code, const std::string& why) {
+    return fail(code, "IPAM's address " + ip.address.to_string() + ": its gateway " +
+                          gateway->to_string() + ' ' + why);
+  };
+  if (gateway->family() == ip::Family::v6) {
+    return refuse(Code::unsupported_field, "is IPv6, which is not supported yet");
+  }
+  if (!is_unicast(*gateway)) {
+    return refuse(Code::bad_config, "is no unicast address");
+  }
+  if (is_own(ipam, *gateway)) {
+    return refuse(Code::bad_config, "is the address itself or another one of this NIC");
+  }
+  return {};
 }
 
 /// The gateway for routes that name none.
@@ -244,6 +273,11 @@ Result<void> check_routes(const cni::AddResult& ipam) {
       return fail(Code::unsupported_field,
                   "IPAM's route to " + route.dst.to_string() + ": IPv6 is not supported yet");
     }
+    // The kernel would take it, and drop the packets.
+    if (route.gateway && is_own(ipam, *route.gateway)) {
+      return fail(Code::bad_config, "IPAM's route to " + route.dst.to_string() + ": its gateway " +
+                                        route.gateway->to_string() + " is the NIC's own address");
+    }
   }
   return {};
 }
@@ -255,6 +289,7 @@ Result<DesiredNic> plan_nic(const cni::NetConf& conf, const Facts& facts, const 
                             const cni::AddResult& ipam) {
   for (const cni::IpConfig& ip : ipam.ips) {
     MVR_TRY(check_address(ip));
+    MVR_TRY(check_gateway(ip, ipam));
   }
   MVR_TRY(check_routes(ipam));
   Builder builder{conf, facts, place, nic, ipam, {}};
