@@ -47,7 +47,8 @@ int report(const char* what) {
 int main(int argc, char** argv) {
   try {
     fill_standard_streams();
-    if (::getenv("CNI_COMMAND") == nullptr) {
+    const char* verb = ::getenv("CNI_COMMAND");
+    if (verb == nullptr || *verb == '\0') {
       return show_help(argc, argv);
     }
     return mvr::plugin::run(::getenv, STDIN_FILENO, STDOUT_FILENO);

@@ -170,14 +170,19 @@ Result<net::Link> raise_link(Attempt& a, const Ground& ground) {
   return *std::move(link);
 }
 
+/// A plugin that never ran has nothing to take back.
+bool could_not_execute(const Error& error) {
+  return error.code == Code::ipam_failed && error.sys_errno != 0;
+}
+
 Result<cni::AddResult> ask_ipam(Attempt& a) {
   const cni::NetConf& conf = a.call.conf;
   if (conf.ipam_type.empty()) {
     return cni::AddResult{};
   }
   const auto plugin = MVR_TRY(ipam::Plugin::find(conf.ipam_type, a.call.env.path));
-  a.has_called_ipam = true;
-  auto result = MVR_TRY(plugin.add(a.call.config, conf.cni_version, a.call.budget));
+  auto result = plugin.add(a.call.config, conf.cni_version, a.call.budget);
+  a.has_called_ipam = result || !could_not_execute(result.error());
   a.call.timeline.end_phase("ipam");
   return result;
 }

@@ -58,11 +58,19 @@ Result<cni::ParsedConf> read_config(const cni::Environment& env, const std::stri
   if (!parsed) {
     return fail(name_file(std::move(parsed).error(), path));
   }
-  MVR_TRY(check_version(env.verb, parsed->conf.cni_version));
-  if (!parsed->problems.empty() && !tolerates_problems(env.verb)) {
-    return fail(name_file(std::move(parsed->problems.front()), path));
+  for (Error& problem : parsed->problems) {
+    problem = name_file(std::move(problem), path);
   }
   return parsed;
+}
+
+/// Whether the verb may go on with what was read.
+Result<void> check_config(cni::Verb verb, const cni::ParsedConf& parsed) {
+  MVR_TRY(check_version(verb, parsed.conf.cni_version));
+  if (!parsed.problems.empty() && !tolerates_problems(verb)) {
+    return fail(parsed.problems.front());
+  }
+  return {};
 }
 
 void open_log(Log& log, const cni::Environment& env, const cni::NetConf& conf) {
@@ -103,20 +111,30 @@ Result<void> name_nic(Result<void> outcome, const cni::Environment& env) {
   return outcome || env.ifname.empty() ? outcome : fail(std::move(outcome).error().in(env.ifname));
 }
 
-Result<void> carry_out(const cni::Environment& env, const std::string& config, int out) {
-  const auto parsed = MVR_TRY(read_config(env, config));
-  const auto budget = MVR_TRY(Budget::start(parsed.conf.timeout));
-  Log log;
-  open_log(log, env, parsed.conf);
+void warn(const Log& log, cni::Verb verb, const cni::ParsedConf& parsed) {
   for (const std::string& warning : parsed.warnings) {
     log.line(LogLevel::warn, warning);
   }
-  for (const Error& problem : parsed.problems) {
-    log.line(LogLevel::warn, problem.msg);
+  if (tolerates_problems(verb)) {
+    for (const Error& problem : parsed.problems) {
+      log.line(LogLevel::warn, problem.msg);
+    }
   }
+}
+
+Result<void> carry_out(const cni::Environment& env, const std::string& config, int out) {
+  const auto parsed = MVR_TRY(read_config(env, config));
+  Log log;
+  open_log(log, env, parsed.conf);
+  warn(log, env.verb, parsed);
   Timeline timeline(log, env.trace_parent);
   const auto print = [out](const std::string& text) { return write_all(out, text); };
-  Result<void> outcome = dispatch({env, parsed.conf, config, budget, log, timeline, print});
+  const auto run_verb = [&]() -> Result<void> {
+    MVR_TRY(check_config(env.verb, parsed));
+    const auto budget = MVR_TRY(Budget::start(parsed.conf.timeout));
+    return dispatch({env, parsed.conf, config, budget, log, timeline, print});
+  };
+  Result<void> outcome = run_verb();
   timeline.finish(to_string(env.verb), outcome);
   return outcome;
 }

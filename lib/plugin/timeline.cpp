@@ -24,22 +24,31 @@ std::string random_span() {
   return to_hex(bytes.data(), bytes.size());
 }
 
-bool is_id(std::string_view text, std::size_t size) {
+bool is_hex(std::string_view text, std::size_t size) {
   constexpr std::string_view kHex = "0123456789abcdef";
-  return text.size() == size && text.find_first_not_of(kHex) == std::string_view::npos &&
-         text.find_first_not_of('0') != std::string_view::npos;
+  return text.size() == size && text.find_first_not_of(kHex) == std::string_view::npos;
+}
+
+bool is_id(std::string_view text, std::size_t size) {
+  return is_hex(text, size) && text.find_first_not_of('0') != std::string_view::npos;
+}
+
+/// Version, trace, span, flags. Version 00 has these four; a later one may have more behind.
+bool is_trace_parent(const std::vector<std::string_view>& parts) {
+  constexpr std::size_t kTraceDigits = 32;
+  constexpr std::size_t kSpanDigits = 16;
+  return parts.size() >= 4 && is_hex(parts[0], 2) && parts[0] != "ff" &&
+         is_id(parts[1], kTraceDigits) && is_id(parts[2], kSpanDigits) && is_hex(parts[3], 2) &&
+         (parts[0] != "00" || parts.size() == 4);
 }
 
 }  // namespace
 
 Timeline::Timeline(Log& log, std::string_view trace_parent) : log_(log) {
-  constexpr std::size_t kTraceDigits = 32;
-  constexpr std::size_t kSpanDigits = 16;
   const auto parts = split(trace_parent, '-');
-  is_traced_ = parts.size() >= 4 && parts[0].size() == 2 && parts[0] != "ff" &&
-               is_id(parts[1], kTraceDigits) && is_id(parts[2], kSpanDigits);
-  if (is_traced_) {
+  if (is_trace_parent(parts)) {
     span_ = random_span();
+    parent_span_ = parts[2];
     log_.add_context("trace_id", parts[1]);
   }
 }
@@ -60,7 +69,7 @@ void Timeline::step(std::string_view description, microseconds took,
              {"us", std::to_string(took.count())},
              {"outcome", outcome ? "ok" : "failed"},
              {"error", outcome ? "" : outcome.error().msg},
-             {"span_id", is_traced_ ? random_span() : ""},
+             {"span_id", span_.empty() ? "" : random_span()},
              {"parent_span_id", span_}});
 }
 
@@ -75,7 +84,8 @@ void Timeline::finish(std::string_view verb, const Result<void>& outcome) const 
              {"error", error},
              {"total_us", total},
              {"phases_us", phases_},
-             {"span_id", span_}});
+             {"span_id", span_},
+             {"parent_span_id", parent_span_}});
 }
 
 }  // namespace mvr::plugin

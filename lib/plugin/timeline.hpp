@@ -32,8 +32,8 @@ class Timeline {
 
  private:
   Log& log_;
-  bool is_traced_ = false;
-  std::string span_;
+  std::string span_;         ///< of the verb; empty without a valid TRACEPARENT
+  std::string parent_span_;  ///< the caller's
   Clock::time_point start_ = Clock::now();
   Clock::time_point phase_start_ = start_;
   std::string phases_;
