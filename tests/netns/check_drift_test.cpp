@@ -46,8 +46,8 @@ void check_finds(const Runtime& runtime, const std::vector<std::vector<std::stri
 }
 
 /// A pod with net1, which CHECK likes, changed by lines of ip.
-struct Drifted : PodWorld {
-  explicit Drifted(const char* lines, const json& patch = json::object()) : PodWorld({.rails = 2}) {
+struct Drifted : OnePod {
+  explicit Drifted(const char* lines, const json& patch = json::object()) : OnePod({.rails = 2}) {
     add_or_fail(runtime, 1, patch);
     REQUIRE(runtime.check(1).ok());
     ip_batch("pod", lines);

@@ -28,7 +28,7 @@ Answer check_with(const Runtime& runtime, const json& patch) {
 TEST_CASE("CHECK is content right after ADD, and changes nothing", "[check]") {
   const std::string version = GENERATE("0.4.0", "1.0.0", "1.1.0");
   INFO(version);
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1, {{"cniVersion", version}});
   const json before = snapshot_world({"pod"});
   for (int i = 0; i < 2; ++i) {
@@ -39,7 +39,7 @@ TEST_CASE("CHECK is content right after ADD, and changes nothing", "[check]") {
 
 TEST_CASE("CHECK came with 0.4.0", "[check]") {
   const std::string version = GENERATE("0.3.0", "0.3.1");
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1, {{"cniVersion", version}});
   const Answer answer = world.runtime.check(1);
   INFO(answer);
@@ -48,7 +48,7 @@ TEST_CASE("CHECK came with 0.4.0", "[check]") {
 }
 
 TEST_CASE("CHECK needs the result of ADD", "[check]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   const Answer answer = check_with(world.runtime, {{"prevResult", nullptr}});
   INFO(answer);
@@ -57,7 +57,7 @@ TEST_CASE("CHECK needs the result of ADD", "[check]") {
 }
 
 TEST_CASE("CHECK refuses a result of another sandbox or interface", "[check]") {
-  PodWorld world;
+  OnePod world;
   const json result = add_or_fail(world.runtime, 1);
   const char* key = GENERATE("sandbox", "name");
   INFO(key);
@@ -72,7 +72,7 @@ TEST_CASE("CHECK refuses a result of another sandbox or interface", "[check]") {
 TEST_CASE("CHECK works from prevResult when the journal is lost", "[check]") {
   const std::string name = GENERATE("net1", "ib0");
   INFO(name);
-  PodWorld world;
+  OnePod world;
   REQUIRE(world.runtime.add(name, rail_config(1)).ok());
   std::filesystem::remove_all(kStateDir);
   check_ok(world.runtime.check(name));
@@ -81,14 +81,14 @@ TEST_CASE("CHECK works from prevResult when the journal is lost", "[check]") {
 }
 
 TEST_CASE("CHECK of a plain NIC works without a journal, too", "[check]") {
-  PodWorld world({.rails = 1}, Overlay::none);
+  OnePod world({.rails = 1}, Overlay::none);
   add_or_fail(world.runtime, 1);
   std::filesystem::remove_all(kStateDir);
   check_ok(world.runtime.check(1));
 }
 
 TEST_CASE("what later plugins and Multus add is no difference", "[check]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   add_or_fail(world.runtime, 1);
   const char* lines = GENERATE(
       // Multus' default-route for our NIC, with and without removing the overlay's
@@ -108,7 +108,7 @@ TEST_CASE("what later plugins and Multus add is no difference", "[check]") {
 }
 
 TEST_CASE("a MAC and an MTU that a later plugin changed are those of prevResult", "[check]") {
-  PodWorld world;
+  OnePod world;
   const json result = add_or_fail(world.runtime, 1, {{"cniVersion", "1.1.0"}});
   ip_batch("pod", "link set net1 address 02:00:00:00:00:77 mtu 1400\n");
   CHECK(world.runtime.check(1).code() == kDifferences);
@@ -119,7 +119,7 @@ TEST_CASE("a MAC and an MTU that a later plugin changed are those of prevResult"
 }
 
 TEST_CASE("CHECK looks at what its own NIC asks for, not at what another one does", "[check]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   add_or_fail(world.runtime, 1);
   add_or_fail(world.runtime, 2, {{"serviceCIDR", {"10.96.0.0/12"}}});
   check_ok(world.runtime.check(1));
@@ -131,7 +131,7 @@ TEST_CASE("CHECK looks at what its own NIC asks for, not at what another one doe
 }
 
 TEST_CASE("an object that somebody made anew in the same form is no difference", "[check]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   ip_batch("pod",
            "route replace default via 172.16.11.254 dev net1 table 101 protocol static\n"

@@ -25,7 +25,7 @@ std::string foreign_macvlan(const std::string& netns, const std::string& more = 
 }  // namespace
 
 TEST_CASE("DEL by another container or network leaves the NIC alone", "[del][foreign]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   const json before = snapshot_world({"pod"});
   const Runtime other(world.pod, "other-container");
@@ -42,7 +42,7 @@ TEST_CASE("DEL by another container or network leaves the NIC alone", "[del][for
 }
 
 TEST_CASE("DEL leaves a foreign interface of the name alone", "[del][foreign]") {
-  PodWorld world;
+  OnePod world;
   const int kind = GENERATE(0, 1, 2);
   if (kind == 0) {
     ip_batch("pod", kVeth);
@@ -55,7 +55,7 @@ TEST_CASE("DEL leaves a foreign interface of the name alone", "[del][foreign]") 
 }
 
 TEST_CASE("DEL leaves an interface that took the name after ours was deleted", "[del][foreign]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   ip({"-n", "pod", "link", "del", "net1"});
   ip_batch("pod", kVeth);
@@ -67,7 +67,7 @@ TEST_CASE("DEL leaves an interface that took the name after ours was deleted", "
 }
 
 TEST_CASE("a journal of another namespace says nothing about this one", "[del][foreign]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   remove_netns("pod");
   add_netns("pod");
@@ -84,7 +84,7 @@ TEST_CASE("a journal of another namespace says nothing about this one", "[del][f
 TEST_CASE("the alias, the journal or prevResult is enough to know the NIC", "[del][foreign]") {
   const std::string witness = GENERATE("alias", "journal", "prevResult", "none");
   INFO(witness);
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   Call call = world.runtime.call("DEL", "net1");
   if (witness != "alias") {
@@ -101,7 +101,7 @@ TEST_CASE("the alias, the journal or prevResult is enough to know the NIC", "[de
 }
 
 TEST_CASE("prevResult with another MAC or sandbox does not name the NIC", "[del][foreign]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   ip({"-n", "pod", "link", "set", "net1", "alias", ""});
   fs::remove_all(kStateDir);
@@ -115,7 +115,7 @@ TEST_CASE("prevResult with another MAC or sandbox does not name the NIC", "[del]
 }
 
 TEST_CASE("foreign routes and rules survive every DEL", "[del][foreign]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   add_or_fail(world.runtime, 1);
   add_or_fail(world.runtime, 2);
   ip_batch("pod",
@@ -147,7 +147,7 @@ TEST_CASE("foreign routes and rules survive every DEL", "[del][foreign]") {
 
 TEST_CASE("a missing IPAM plugin does not keep the NIC, and a later DEL ends it",
           "[del][foreign]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   add_or_fail(world.runtime, 1);
   Call call = world.runtime.call("DEL", "net1");
   call.cni_path = std::string(kScratchDir);
@@ -164,7 +164,7 @@ TEST_CASE("a missing IPAM plugin does not keep the NIC, and a later DEL ends it"
 
 TEST_CASE("an IPAM plugin that fails does not keep the NIC, and a later DEL ends it",
           "[del][foreign]") {
-  PodWorld world;
+  OnePod world;
   const FakeIpam ipam;
   ipam.answer_address("172.16.11.10/24", rail_gateway(1));
   Call call = add_call(world.runtime, ipam);

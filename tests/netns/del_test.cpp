@@ -26,14 +26,14 @@ void check_no_traces() {
 }  // namespace
 
 TEST_CASE("DEL without an ADD succeeds and changes nothing", "[del]") {
-  PodWorld world;
+  OnePod world;
   check_ok(run_plugin(world.runtime.call("DEL", "net1", rail_config(1))));
   CHECK(world.changes().empty());
   CHECK(count_journals() == 0);
 }
 
 TEST_CASE("DEL twice, and a third time without anything, succeeds", "[del]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   check_ok(world.runtime.del(1));
   CHECK(world.changes().empty());
@@ -48,7 +48,7 @@ TEST_CASE("DEL works with prevResult and without, in each version", "[del]") {
   const std::string version = GENERATE("0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0");
   const bool has_prev_result = GENERATE(true, false);
   INFO(version << ", prevResult: " << has_prev_result);
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1, {{"cniVersion", version}});
   Call call = world.runtime.call("DEL", "net1");
   if (!has_prev_result) {
@@ -59,7 +59,7 @@ TEST_CASE("DEL works with prevResult and without, in each version", "[del]") {
 }
 
 TEST_CASE("DEL with an empty CNI_NETNS gives lease and journal back", "[del]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   remove_netns("pod");
   Call call = world.runtime.call("DEL", "net1", rail_config(1));
@@ -69,7 +69,7 @@ TEST_CASE("DEL with an empty CNI_NETNS gives lease and journal back", "[del]") {
 }
 
 TEST_CASE("DEL with an empty CNI_NETNS finds a living pod by the journal", "[del]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   Call call = world.runtime.call("DEL", "net1", rail_config(1));
   call.netns = "";
@@ -78,7 +78,7 @@ TEST_CASE("DEL with an empty CNI_NETNS finds a living pod by the journal", "[del
 }
 
 TEST_CASE("DEL with a vanished namespace makes no file in its place", "[del]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   remove_netns("pod");
   check_ok(world.runtime.del(1));
@@ -87,7 +87,7 @@ TEST_CASE("DEL with a vanished namespace makes no file in its place", "[del]") {
 }
 
 TEST_CASE("DEL with a plain file at the namespace's path leaves the file", "[del]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   remove_netns("pod");
   put_file(world.pod.netns, "not a namespace");
@@ -97,7 +97,7 @@ TEST_CASE("DEL with a plain file at the namespace's path leaves the file", "[del
 }
 
 TEST_CASE("DEL with a directory or a fifo at the namespace's path does not hang", "[del]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   remove_netns("pod");
   const bool is_fifo = GENERATE(true, false);
@@ -111,7 +111,7 @@ TEST_CASE("DEL with a directory or a fifo at the namespace's path does not hang"
 }
 
 TEST_CASE("DEL does not need the master", "[del]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   add_or_fail(world.runtime, 1);
   add_or_fail(world.runtime, 2);
   ip({"link", "del", rail_master(1)});
@@ -137,7 +137,7 @@ TEST_CASE("DEL works with a configuration that ADD would refuse", "[del]") {
                                                                {"rdma", "exclusive"},
                                                                {"prevResult", "broken"}}));
   INFO(key << " = " << value);
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   Call call = world.runtime.call("DEL", "net1");
   call.config[key] = value;
@@ -146,7 +146,7 @@ TEST_CASE("DEL works with a configuration that ADD would refuse", "[del]") {
 }
 
 TEST_CASE("DEL works with unknown keys in strict mode", "[del]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   Call call = world.runtime.call("DEL", "net1");
   call.config.merge_patch({{"strict", true}, {"mtus", 1500}});
@@ -164,7 +164,7 @@ TEST_CASE("DEL works with unknown keys in strict mode", "[del]") {
 TEST_CASE("DEL cleans rules and tables of a link that was deleted by hand", "[del]") {
   const bool has_journal = GENERATE(true, false);
   INFO("journal: " << has_journal);
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   add_or_fail(world.runtime, 1);
   add_or_fail(world.runtime, 2);
   ip({"-n", "pod", "link", "del", "net1"});
@@ -178,7 +178,7 @@ TEST_CASE("DEL cleans rules and tables of a link that was deleted by hand", "[de
 }
 
 TEST_CASE("DEL removes what does not vanish with the link: unreachable defaults", "[del]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   add_or_fail(world.runtime, 2);
   json config = rail_config(1);
   config["ipam"] = {{"type", "static"}, {"addresses", {{{"address", "172.16.11.10/24"}}}}};
@@ -197,7 +197,7 @@ TEST_CASE("DEL removes what does not vanish with the link: unreachable defaults"
 }
 
 TEST_CASE("DEL of the namespace that the plugin runs in is refused with code 8", "[del]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   ip_batch("", "link add link " + rail_master(1) + " name net1 group 216 type macvlan\n");
   ip({"link", "set", "net1", "alias",
@@ -212,7 +212,7 @@ TEST_CASE("DEL of the namespace that the plugin runs in is refused with code 8",
 }
 
 TEST_CASE("what NICs share stays until the last of them goes", "[del]") {
-  PodWorld world({.rails = 3});
+  OnePod world({.rails = 3});
   for (const int n : {1, 2, 3}) {
     add_or_fail(world.runtime, n);
   }
@@ -227,7 +227,7 @@ TEST_CASE("what NICs share stays until the last of them goes", "[del]") {
 }
 
 TEST_CASE("routes that one NIC alone has asked for stay until the last NIC goes", "[del]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   add_or_fail(world.runtime, 1, {{"serviceCIDR", {"10.96.0.0/12"}}});
   add_or_fail(world.runtime, 2);
   check_ok(world.runtime.del(1));
@@ -237,7 +237,7 @@ TEST_CASE("routes that one NIC alone has asked for stay until the last NIC goes"
 }
 
 TEST_CASE("ADD after DEL makes the same again", "[del]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   add_or_fail(world.runtime, 1);
   add_or_fail(world.runtime, 2);
   check_ok(world.runtime.del(1));

@@ -58,7 +58,7 @@ TEST_CASE("the MAC comes from any of four sources, and the later one wins", "[li
        {{.args = true, .structured_args = true}, kByStructuredArgs},
        {{.structured_args = true, .runtime = true}, kByRuntime},
        {{.config = true, .args = true, .structured_args = true, .runtime = true}, kByRuntime}}));
-  PodWorld world;
+  OnePod world;
   const Answer answer = run_plugin(call_with(world.runtime, sources));
   INFO(answer);
   REQUIRE(answer.ok());
@@ -67,7 +67,7 @@ TEST_CASE("the MAC comes from any of four sources, and the later one wins", "[li
 }
 
 TEST_CASE("a key in another case counts, with a warning", "[link][mac]") {
-  PodWorld world;
+  OnePod world;
   const Answer answer =
       world.runtime.add(1, {{"mac", kByConfig}, {"RuntimeConfig", {{"mac", kByRuntime}}}});
   INFO(answer);
@@ -78,7 +78,7 @@ TEST_CASE("a key in another case counts, with a warning", "[link][mac]") {
 
 TEST_CASE("a random MAC is unicast, locally administered and another one each time",
           "[link][mac]") {
-  PodWorld world;
+  OnePod world;
   constexpr int kTimes = 4;
   std::set<std::string> seen;
   for (int i = 0; i < kTimes; ++i) {
@@ -93,7 +93,7 @@ TEST_CASE("a random MAC is unicast, locally administered and another one each ti
 }
 
 TEST_CASE("a MAC that another macvlan of the master has is a clear error", "[link][mac]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   const Pod other = world.scenario.add_pod("other");
   Runtime other_runtime(other, "other");
   add_or_fail(world.runtime, 1, {{"mac", kByConfig}});
@@ -107,7 +107,7 @@ TEST_CASE("a MAC that another macvlan of the master has is a clear error", "[lin
 }
 
 TEST_CASE("the MAC of the master itself is a clear error", "[link][mac]") {
-  PodWorld world;
+  OnePod world;
   const std::string mac = read_link("", rail_master(1)).at("address");
   const Answer answer = world.runtime.add(1, {{"mac", mac}});
   INFO(answer);

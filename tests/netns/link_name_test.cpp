@@ -23,7 +23,7 @@ Answer add_as(Runtime& runtime, const std::string& ifname, int rail,
 }  // namespace
 
 TEST_CASE("names other than netN get the lowest free tables above base + 64", "[link][name]") {
-  PodWorld world({.rails = 4});
+  OnePod world({.rails = 4});
   REQUIRE(add_as(world.runtime, "ib0", 1).ok());
   CHECK(read_only_journal().at("table") == 165);
   REQUIRE(add_as(world.runtime, "rail.1", 2).ok());
@@ -58,14 +58,14 @@ TEST_CASE("only net1 to net64 have a table by their number", "[link][name]") {
                                                                      {"net-1", 165},
                                                                      {"net1x", 165}}));
   INFO(name);
-  PodWorld world;
+  OnePod world;
   REQUIRE(add_as(world.runtime, name, 1).ok());
   CHECK(table_of("pod", name) == wanted);
   check_routing(world.pod, {{1, name, wanted}});
 }
 
 TEST_CASE("routeTable and routeTableBase choose the tables", "[link][name]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   REQUIRE(add_as(world.runtime, "net1", 1, {{"routeTable", 700}}).ok());
   check_routing(world.pod, {{1, "net1", 700}});
   check_ok(world.runtime.check("net1"));
@@ -86,7 +86,7 @@ TEST_CASE("routeTable and routeTableBase choose the tables", "[link][name]") {
 }
 
 TEST_CASE("rulePriorityBase moves all of our rules", "[link][name]") {
-  PodWorld world;
+  OnePod world;
   REQUIRE(add_as(world.runtime, "net1", 1, {{"rulePriorityBase", 1000}}).ok());
   CHECK(read_rules("pod") == Lines{"0 from all lookup local proto kernel",
                                    "1100 from 10.233.119.164 lookup 100 proto 216",
@@ -101,7 +101,7 @@ TEST_CASE("rulePriorityBase moves all of our rules", "[link][name]") {
 }
 
 TEST_CASE("names of 255 bytes give a hashed alias by which DEL finds the NIC", "[link][name]") {
-  PodWorld world;
+  OnePod world;
   json config = rail_config(1);
   config["name"] = std::string(255, 'n');
   Runtime runtime(world.pod, std::string(255, 'c'));
@@ -124,7 +124,7 @@ TEST_CASE("names of 255 bytes give a hashed alias by which DEL finds the NIC", "
 }
 
 TEST_CASE("two containers and networks of the same interface name are kept apart", "[link][name]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   const Pod other = world.scenario.add_pod("other");
   Runtime other_runtime(other, "other");
   add_or_fail(world.runtime, 1);

@@ -22,7 +22,7 @@ json wanted_ip() {
 TEST_CASE("before 1.0.0 a result names the family of each address", "[link][result]") {
   const std::string version = GENERATE("0.3.0", "0.3.1", "0.4.0");
   INFO(version);
-  PodWorld world;
+  OnePod world;
   const json result = add_or_fail(world.runtime, 1, {{"cniVersion", version}});
   json ip = wanted_ip();
   ip["version"] = "4";
@@ -35,7 +35,7 @@ TEST_CASE("before 1.0.0 a result names the family of each address", "[link][resu
 }
 
 TEST_CASE("a result of 1.0.0 has neither family nor MTU", "[link][result]") {
-  PodWorld world;
+  OnePod world;
   const json result = add_or_fail(world.runtime, 1, {{"cniVersion", "1.0.0"}});
   CHECK(result == json{{"cniVersion", "1.0.0"},
                        {"interfaces", {wanted_interface(world.pod)}},
@@ -43,7 +43,7 @@ TEST_CASE("a result of 1.0.0 has neither family nor MTU", "[link][result]") {
 }
 
 TEST_CASE("a result of 1.1.0 has the MTU, though host-local knows 1.0.0 only", "[link][result]") {
-  PodWorld world;
+  OnePod world;
   const json result = add_or_fail(world.runtime, 1, {{"cniVersion", "1.1.0"}});
   json interface = wanted_interface(world.pod);
   interface["mtu"] = 1500;
@@ -56,7 +56,7 @@ TEST_CASE("a result of 1.1.0 has the MTU, though host-local knows 1.0.0 only", "
 }
 
 TEST_CASE("the result lists what is in main by the NIC, and no default", "[link][result]") {
-  PodWorld world;
+  OnePod world;
   const json routes{{{"dst", "0.0.0.0/0"}},
                     {{"dst", "192.168.100.0/24"}},
                     {{"dst", "10.233.5.0/24"}, {"gw", rail_gateway(1)}}};
@@ -75,14 +75,14 @@ TEST_CASE("the result lists what is in main by the NIC, and no default", "[link]
 }
 
 TEST_CASE("dns of the configuration goes into the result", "[link][result]") {
-  PodWorld world;
+  OnePod world;
   const json dns{{"nameservers", {"10.233.0.3"}}, {"search", {"cluster.local"}}};
   CHECK(add_or_fail(world.runtime, 1, {{"dns", dns}}).at("dns") == dns);
 }
 
 TEST_CASE("what an earlier plugin of the chain has made comes first in the result",
           "[link][result]") {
-  PodWorld world;
+  OnePod world;
   json config = rail_config(1);
   const json earlier{{"name", "eth9"}, {"mac", "02:00:00:00:00:09"}, {"sandbox", "/other"}};
   config["prevResult"] = {{"cniVersion", "1.0.0"},
@@ -103,7 +103,7 @@ TEST_CASE("without IPAM the NIC is up and has no address, no table, no rule", "[
   const auto [what, ipam] = GENERATE(table<const char*, json>(
       {{"absent", json()}, {"empty", json::object()}, {"no type", json{{"type", ""}}}}));
   INFO(what);
-  PodWorld world;
+  OnePod world;
   json config = rail_config(1);
   config.erase("ipam");
   if (!ipam.is_null()) {
@@ -123,7 +123,7 @@ TEST_CASE("without IPAM the NIC is up and has no address, no table, no rule", "[
 }
 
 TEST_CASE("a layer 2 NIC stands beside one with addresses", "[link][layer2]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   json config = rail_config(2);
   config.erase("ipam");
   REQUIRE(world.runtime.add("net2", config).ok());

@@ -37,7 +37,7 @@ std::vector<std::string> other_changes(const json& before) {
 }  // namespace
 
 TEST_CASE("rp_filter and ARP sysctls are set on the NIC, and on no other", "[link][sysctl]") {
-  PodWorld world;
+  OnePod world;
   put_defaults();
   const json before = snapshot_world({"pod"});
   add_or_fail(world.runtime, 1);
@@ -53,7 +53,7 @@ TEST_CASE("podRPFilter has three values, and -1 leaves it", "[link][sysctl]") {
   const auto [asked, wanted] =
       GENERATE(table<int, const char*>({{-1, "1"}, {0, "0"}, {1, "1"}, {2, "2"}}));
   INFO(asked);
-  PodWorld world;
+  OnePod world;
   put_defaults();
   add_or_fail(world.runtime, 1, {{"podRPFilter", asked}});
   CHECK(sysctl("rp_filter") == wanted);
@@ -61,7 +61,7 @@ TEST_CASE("podRPFilter has three values, and -1 leaves it", "[link][sysctl]") {
 }
 
 TEST_CASE("strictArp false leaves the ARP sysctls", "[link][sysctl]") {
-  PodWorld world;
+  OnePod world;
   put_defaults();
   add_or_fail(world.runtime, 1, {{"strictArp", false}});
   CHECK(sysctl("arp_ignore") == "2");
@@ -71,7 +71,7 @@ TEST_CASE("strictArp false leaves the ARP sysctls", "[link][sysctl]") {
 }
 
 TEST_CASE("the key sysctls writes for the NIC and has the last word", "[link][sysctl]") {
-  PodWorld world;
+  OnePod world;
   put_defaults();
   const json before = snapshot_world({"pod"});
   add_or_fail(world.runtime, 1,
@@ -88,7 +88,7 @@ TEST_CASE("the key sysctls writes for the NIC and has the last word", "[link][sy
 }
 
 TEST_CASE("a name with a dot has its sysctls too", "[link][sysctl]") {
-  PodWorld world;
+  OnePod world;
   json config = rail_config(1);
   config["sysctls"] = {{"net.ipv4.conf.IFNAME.forwarding", "1"}};
   const Answer answer = world.runtime.add("rail.1", config);
@@ -100,7 +100,7 @@ TEST_CASE("a name with a dot has its sysctls too", "[link][sysctl]") {
 }
 
 TEST_CASE("a sysctl that does not exist fails ADD and leaves nothing", "[link][sysctl]") {
-  PodWorld world;
+  OnePod world;
   const Answer answer =
       world.runtime.add(1, {{"sysctls", {{"net.ipv4.conf.IFNAME.no_such_key", "1"}}}});
   INFO(answer);

@@ -30,7 +30,7 @@ json layer_2(json config) {
 TEST_CASE("each mode is the one that was asked for, and DEL takes it back", "[link]") {
   const std::string mode = GENERATE("bridge", "private", "vepa", "passthru");
   INFO(mode);
-  PodWorld world;
+  OnePod world;
   const json master = read_link("", rail_master(1));
   const json result = add_or_fail(world.runtime, 1, {{"mode", mode}});
   const json link = read_link("pod", "net1");
@@ -44,7 +44,7 @@ TEST_CASE("each mode is the one that was asked for, and DEL takes it back", "[li
 }
 
 TEST_CASE("passthru gives the whole master to one NIC", "[link]") {
-  PodWorld world;
+  OnePod world;
   const Pod other = world.scenario.add_pod("other");
   Runtime other_runtime(other, "other");
   add_or_fail(world.runtime, 1, {{"mode", "passthru"}});
@@ -59,7 +59,7 @@ TEST_CASE("passthru gives the whole master to one NIC", "[link]") {
 }
 
 TEST_CASE("passthru with a MAC of one's own is refused and changes nothing", "[link]") {
-  PodWorld world;
+  OnePod world;
   const Answer answer = world.runtime.add(1, {{"mode", "passthru"}, {"mac", "02:00:5e:10:00:01"}});
   INFO(answer);
   CHECK(answer.code() == kBadConfig);
@@ -68,7 +68,7 @@ TEST_CASE("passthru with a MAC of one's own is refused and changes nothing", "[l
 }
 
 TEST_CASE("the MTU is the master's unless a smaller one is asked for", "[link]") {
-  PodWorld world({.rails = 1, .mtu = {{1, 9000}}});
+  OnePod world({.rails = 1, .mtu = {{1, 9000}}});
   const auto [asked, wanted] = GENERATE(table<int, int>({{0, 9000}, {9000, 9000}, {4200, 4200}}));
   INFO("mtu " << asked);
   const json result = add_or_fail(world.runtime, 1, {{"mtu", asked}, {"cniVersion", "1.1.0"}});
@@ -79,7 +79,7 @@ TEST_CASE("the MTU is the master's unless a smaller one is asked for", "[link]")
 }
 
 TEST_CASE("an MTU above the master's is refused and changes nothing", "[link]") {
-  PodWorld world;
+  OnePod world;
   const Answer answer = world.runtime.add(1, {{"mtu", 1501}});
   INFO(answer);
   CHECK(answer.code() == kBadConfig);
@@ -90,7 +90,7 @@ TEST_CASE("an MTU above the master's is refused and changes nothing", "[link]") 
 }
 
 TEST_CASE("queue lengths are set, and left to the kernel when 0", "[link]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1, {{"txQueueLen", 77}, {"bcqueuelen", 4321}});
   CHECK(read_link("pod", "net1").at("txqlen") == 77);
   CHECK(macvlan_of(read_link("pod", "net1")).at("bcqueuelen") == 4321);
@@ -107,7 +107,7 @@ TEST_CASE("queue lengths are set, and left to the kernel when 0", "[link]") {
 }
 
 TEST_CASE("the NIC bears our group and an alias that names the attachment", "[link]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   const json link = read_link("pod", "net1");
   CHECK(link.at("group") == "216");
@@ -115,7 +115,7 @@ TEST_CASE("the NIC bears our group and an alias that names the attachment", "[li
 }
 
 TEST_CASE("linkInContainer takes the master from the pod", "[link]") {
-  PodWorld world;
+  OnePod world;
   ip({"link", "set", rail_master(1), "netns", "pod", "up"});
   const json before = snapshot_world({"pod"});
   const Answer without = world.runtime.add(1);
@@ -132,7 +132,7 @@ TEST_CASE("linkInContainer takes the master from the pod", "[link]") {
 }
 
 TEST_CASE("linkInContainer does not look at the node", "[link]") {
-  PodWorld world;
+  OnePod world;
   const Answer answer = world.runtime.add(1, {{"linkInContainer", true}});
   INFO(answer);
   CHECK(answer.code() == kMasterUnusable);
@@ -141,7 +141,7 @@ TEST_CASE("linkInContainer does not look at the node", "[link]") {
 }
 
 TEST_CASE("without a master the node's default-route interface is it", "[link]") {
-  PodWorld world;
+  OnePod world;
   json config = layer_2(rail_config(1));
   config.erase("master");
   REQUIRE(world.runtime.add("net1", config).ok());
@@ -152,7 +152,7 @@ TEST_CASE("without a master the node's default-route interface is it", "[link]")
 }
 
 TEST_CASE("without a master and without a default route ADD is refused", "[link]") {
-  PodWorld world;
+  OnePod world;
   ip({"route", "del", "default"});
   const json before = snapshot_world({"pod"});
   json config = layer_2(rail_config(1));
@@ -165,13 +165,13 @@ TEST_CASE("without a master and without a default route ADD is refused", "[link]
 }
 
 TEST_CASE("of a list of masters the first that exists is taken", "[link]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   add_or_fail(world.runtime, 2, {{"master", {"ens1np0", rail_master(2), rail_master(1)}}});
   CHECK(read_link("pod", "net2").at("link_index") == index_of("", rail_master(2)));
 }
 
 TEST_CASE("masters that are all missing are all named", "[link]") {
-  PodWorld world;
+  OnePod world;
   const Answer answer = world.runtime.add(1, {{"master", {"ens1np0", "ens2np0"}}});
   INFO(answer);
   CHECK(answer.code() == kMasterUnusable);
@@ -183,7 +183,7 @@ TEST_CASE("masters that are all missing are all named", "[link]") {
 TEST_CASE("an alternative name finds the master", "[link]") {
   const std::string name = GENERATE("rail1", "rail-of-the-first-gpu");
   INFO(name);
-  PodWorld world;
+  OnePod world;
   ip({"link", "property", "add", "dev", rail_master(1), "altname", name});
   add_or_fail(world.runtime, 1, {{"master", name}});
   CHECK(read_link("pod", "net1").at("link_index") == index_of("", rail_master(1)));
@@ -191,7 +191,7 @@ TEST_CASE("an alternative name finds the master", "[link]") {
 }
 
 TEST_CASE("an interface name that is taken fails ADD, and nothing is touched", "[link]") {
-  PodWorld world;
+  OnePod world;
   const FakeIpam ipam;
   ipam.answer_address("172.16.11.10/24", rail_gateway(1));
   ip_batch("pod", "link add net1 type veth peer name peer\n");
@@ -205,7 +205,7 @@ TEST_CASE("an interface name that is taken fails ADD, and nothing is touched", "
 }
 
 TEST_CASE("a second ADD of a living attachment is refused and harms nothing", "[link]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   const json before = snapshot_world({"pod"});
   const Answer answer = run_plugin(world.runtime.call("ADD", "net1", rail_config(1)));
@@ -216,7 +216,7 @@ TEST_CASE("a second ADD of a living attachment is refused and harms nothing", "[
 }
 
 TEST_CASE("an interface of the final name in the node does not matter", "[link]") {
-  PodWorld world;
+  OnePod world;
   ip_batch("", "link add net1 type veth peer name peer\n");
   const json before = snapshot_world({"pod"});
   add_or_fail(world.runtime, 1);
@@ -227,7 +227,7 @@ TEST_CASE("an interface of the final name in the node does not matter", "[link]"
 }
 
 TEST_CASE("an interface of the temporary name in the node is never touched", "[link]") {
-  PodWorld world;
+  OnePod world;
   const std::string name = mvr::state::temporary_name({"gpu1-macvlan", kContainerId, "net1"});
   ip_batch("", "link add " + name + " type veth peer name peer\n");
   const json before = snapshot_world({"pod"});

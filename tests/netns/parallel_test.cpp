@@ -102,7 +102,7 @@ TEST_CASE("sixteen pods on one master at once", "[parallel]") {
 TEST_CASE("four NICs of one pod at once", "[parallel]") {
   constexpr int kRounds = 5;
   const Lines names{"net1", "ib0", "net3", "rail.4"};
-  PodWorld world({.rails = 4});
+  OnePod world({.rails = 4});
   for (int round = 0; round < kRounds; ++round) {
     INFO("round " << round);
     const std::vector<Call> calls = calls_of_one_pod(world.runtime, names);
@@ -120,7 +120,7 @@ TEST_CASE("four NICs of one pod at once", "[parallel]") {
 
 TEST_CASE("all NICs of a pod with custom names at once get tables of their own", "[parallel]") {
   const Lines names{"ib0", "ib1", "ib2", "ib3", "ib4", "ib5", "ib6", "ib7"};
-  PodWorld world({.rails = 8});
+  OnePod world({.rails = 8});
   const std::vector<Call> calls = calls_of_one_pod(world.runtime, names);
   const std::vector<Answer> answers = run_at_once(calls);
   check_all_ok(answers);
@@ -135,7 +135,7 @@ TEST_CASE("all NICs of a pod with custom names at once get tables of their own",
 
 TEST_CASE("a NIC that goes while another one comes leaves that one whole", "[parallel]") {
   constexpr int kRounds = 6;
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   add_or_fail(world.runtime, 1);
   for (int round = 0; round < kRounds; ++round) {
     INFO("round " << round);
@@ -153,7 +153,7 @@ TEST_CASE("a NIC that goes while another one comes leaves that one whole", "[par
 
 TEST_CASE("ADD and DEL of one attachment at once end in all or nothing", "[parallel]") {
   constexpr int kRounds = 12;
-  PodWorld world;
+  OnePod world;
   for (int round = 0; round < kRounds; ++round) {
     INFO("round " << round);
     const Call add = world.runtime.call("ADD", "net1", rail_config(1));
@@ -177,7 +177,7 @@ TEST_CASE("ADD and DEL of one attachment at once end in all or nothing", "[paral
 
 TEST_CASE("ADD of one attachment twice at once makes it once", "[parallel]") {
   constexpr int kRounds = 6;
-  PodWorld world;
+  OnePod world;
   for (int round = 0; round < kRounds; ++round) {
     INFO("round " << round);
     const Call add = world.runtime.call("ADD", "net1", rail_config(1));

@@ -31,7 +31,7 @@ const std::string kSecondConnected =
 TEST_CASE("the first NIC of a pod without overlay is plain", "[plain]") {
   const std::string name = GENERATE("net1", "eth0", "ib0");
   INFO(name);
-  PodWorld world({.rails = 1}, Overlay::none);
+  OnePod world({.rails = 1}, Overlay::none);
   const Answer answer = world.runtime.add(name, rail_config(1));
   INFO(answer);
   REQUIRE(answer.ok());
@@ -46,7 +46,7 @@ TEST_CASE("the first NIC of a pod without overlay is plain", "[plain]") {
 }
 
 TEST_CASE("a plain NIC's routes go to main as IPAM has them", "[plain]") {
-  PodWorld world({.rails = 1}, Overlay::none);
+  OnePod world({.rails = 1}, Overlay::none);
   const json routes{{{"dst", "192.168.100.0/24"}},
                     {{"dst", "192.168.101.0/24"}, {"gw", "172.16.11.253"}}};
   const json result = add_or_fail(world.runtime, 1, {{"ipam", {{"routes", routes}}}});
@@ -64,7 +64,7 @@ TEST_CASE("a second NIC of such a pod gets a table and rules and no default in m
   const std::string first = GENERATE("net1", "eth0");
   const bool is_first_deleted_first = GENERATE(true, false);
   INFO(first << ", deleted first: " << is_first_deleted_first);
-  PodWorld world({.rails = 2}, Overlay::none);
+  OnePod world({.rails = 2}, Overlay::none);
   REQUIRE(world.runtime.add(first, rail_config(1)).ok());
   const json result = add_or_fail(world.runtime, 2);
   CHECK_FALSE(result.contains("routes"));
@@ -92,7 +92,7 @@ TEST_CASE("a second NIC of such a pod gets a table and rules and no default in m
 }
 
 TEST_CASE("the NIC may be called eth0 beside another owner of main's default", "[plain]") {
-  PodWorld world({.rails = 1});
+  OnePod world({.rails = 1});
   ip_batch("pod",
            "link set eth0 down\nlink set eth0 name cluster0\nlink set cluster0 up\n"
            "route add 169.254.1.1 dev cluster0 scope link\n"

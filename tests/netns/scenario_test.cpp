@@ -65,7 +65,7 @@ bool saw_table(RouteWatch& watch, unsigned table) {
 
 TEST_CASE("the scenario's pod has nine NICs, each up, with one address and its master's MTU",
           "[scenario]") {
-  PodWorld world(kEightRails);
+  OnePod world(kEightRails);
   add_all(world.runtime);
   Lines names{"eth0", "lo"};
   for (const int n : kRails) {
@@ -88,7 +88,7 @@ TEST_CASE("the scenario's pod has nine NICs, each up, with one address and its m
 }
 
 TEST_CASE("the scenario's pod has exactly the rules and tables of the reference", "[scenario]") {
-  PodWorld world(kEightRails);
+  OnePod world(kEightRails);
   add_all(world.runtime);
   check_routing(world.pod, wanted_nics(kRails));
   const Lines rules = read_rules("pod");
@@ -100,7 +100,7 @@ TEST_CASE("the scenario's pod has exactly the rules and tables of the reference"
 }
 
 TEST_CASE("the node has nothing of the scenario's pod but journals and leases", "[scenario]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   const json now = snapshot_world({"pod"});
   for (const char* part : {"addresses", "routes", "rules", "sysctls"}) {
@@ -111,7 +111,7 @@ TEST_CASE("the node has nothing of the scenario's pod but journals and leases", 
 }
 
 TEST_CASE("each ADD of the scenario answers with its own NIC alone", "[scenario]") {
-  PodWorld world(kEightRails);
+  OnePod world(kEightRails);
   const std::vector<json> results = add_all(world.runtime);
   for (const int n : kRails) {
     INFO(nic(n));
@@ -129,7 +129,7 @@ TEST_CASE("each ADD of the scenario answers with its own NIC alone", "[scenario]
 }
 
 TEST_CASE("the scenario's pod passes CHECK on every rail", "[scenario]") {
-  PodWorld world(kEightRails);
+  OnePod world(kEightRails);
   add_all(world.runtime);
   const json before = snapshot_world({"pod"});
   for (const int n : kRails) {
@@ -139,7 +139,7 @@ TEST_CASE("the scenario's pod passes CHECK on every rail", "[scenario]") {
 }
 
 TEST_CASE("DEL of all rails in reverse order leaves the world as it was", "[scenario]") {
-  PodWorld world(kEightRails);
+  OnePod world(kEightRails);
   add_all(world.runtime);
   CHECK(count_journals() == 8);
   std::vector<int> left = kRails;
@@ -153,7 +153,7 @@ TEST_CASE("DEL of all rails in reverse order leaves the world as it was", "[scen
 }
 
 TEST_CASE("DEL of all rails in the order of ADD leaves the world as it was", "[scenario]") {
-  PodWorld world(kEightRails);
+  OnePod world(kEightRails);
   add_all(world.runtime);
   for (const int n : kRails) {
     check_ok(world.runtime.del(n));
@@ -162,7 +162,7 @@ TEST_CASE("DEL of all rails in the order of ADD leaves the world as it was", "[s
 }
 
 TEST_CASE("no default route of a rail is in main at any moment", "[scenario]") {
-  PodWorld world(kEightRails);
+  OnePod world(kEightRails);
   RouteWatch watch("pod");
   add_all(world.runtime);
   CHECK(saw_table(watch, 108));
@@ -174,7 +174,7 @@ TEST_CASE("no default route of a rail is in main at any moment", "[scenario]") {
 }
 
 TEST_CASE("cluster traffic has its routes before the first rail has an address", "[scenario]") {
-  PodWorld world;
+  OnePod world;
   RouteWatch watch("pod");
   add_or_fail(world.runtime, 1);
   const auto& events = watch.events();
@@ -193,7 +193,7 @@ TEST_CASE("cluster traffic has its routes before the first rail has an address",
 }
 
 TEST_CASE("the pod that comes next gets the next addresses, and its own tables", "[scenario]") {
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   const Pod other = world.scenario.add_pod("other");
   Runtime other_runtime(other, "other-container");
   for (const int n : {1, 2}) {

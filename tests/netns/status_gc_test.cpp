@@ -46,7 +46,7 @@ const json kVersion{{"cniVersion", "1.1.0"}};
 }  // namespace
 
 TEST_CASE("STATUS is content when an ADD could succeed", "[status]") {
-  const PodWorld world;
+  const OnePod world;
   check_ok(status());
   check_ok(status({{"ipam", nullptr}}));
   check_ok(status({{"linkInContainer", true}, {"master", "only-in-pods"}}));
@@ -54,7 +54,7 @@ TEST_CASE("STATUS is content when an ADD could succeed", "[status]") {
 }
 
 TEST_CASE("STATUS says 50 when the master is missing, down or unfit", "[status]") {
-  const PodWorld world;
+  const OnePod world;
   check_unavailable(status({{"master", "gone0"}}), "gone0");
   check_unavailable(status({{"master", "lo"}}), "lo");
   check_unavailable(status({{"mtu", 9000}}), "9000");
@@ -63,7 +63,7 @@ TEST_CASE("STATUS says 50 when the master is missing, down or unfit", "[status]"
 }
 
 TEST_CASE("STATUS says 50 when IPAM is missing or not ready, 51 when IPAM does", "[status]") {
-  const PodWorld world;
+  const OnePod world;
   check_unavailable(status({{"ipam", {{"type", "no-such-ipam"}}}}), "no-such-ipam");
   const FakeIpam ipam;
   Call call = make_call("STATUS");
@@ -79,7 +79,7 @@ TEST_CASE("STATUS says 50 when IPAM is missing or not ready, 51 when IPAM does",
 }
 
 TEST_CASE("STATUS refuses a configuration that ADD would refuse", "[status]") {
-  const PodWorld world;
+  const OnePod world;
   const Answer answer = status({{"mode", "nope"}});
   INFO(answer);
   CHECK(answer.code() == kBadConfig);
@@ -89,7 +89,7 @@ TEST_CASE("STATUS and GC came with 1.1.0", "[status][gc]") {
   const std::string verb = GENERATE("STATUS", "GC");
   const std::string version = GENERATE("0.3.1", "0.4.0", "1.0.0");
   INFO(verb << ' ' << version);
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1);
   const json before = snapshot_world({"pod"});
   json patch = valid(json::array());
@@ -102,7 +102,7 @@ TEST_CASE("STATUS and GC came with 1.1.0", "[status][gc]") {
 }
 
 TEST_CASE("GC without a list that it understands removes nothing", "[gc]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1, kVersion);
   const json before = snapshot_world({"pod"});
   const json patch = GENERATE(json::object(), valid(nullptr), valid("all"), valid(json{"net1"}),
@@ -120,7 +120,7 @@ TEST_CASE("GC without a list that it understands removes nothing", "[gc]") {
 TEST_CASE("GC with an empty list removes this network's attachments and no others", "[gc]") {
   const std::string key = GENERATE("cni.dev/valid-attachments", "cni.dev/attachments");
   INFO(key);
-  PodWorld world({.rails = 2});
+  OnePod world({.rails = 2});
   const Pod other = world.scenario.add_pod("other");
   Runtime other_runtime(other, "other-container");
   const json before = snapshot_world({"pod", "other"});
@@ -140,7 +140,7 @@ TEST_CASE("GC with an empty list removes this network's attachments and no other
 }
 
 TEST_CASE("GC keeps the attachments that are listed", "[gc]") {
-  PodWorld world;
+  OnePod world;
   const Pod other = world.scenario.add_pod("other");
   Runtime other_runtime(other, "other-container");
   const json bare = snapshot("other");
@@ -155,7 +155,7 @@ TEST_CASE("GC keeps the attachments that are listed", "[gc]") {
 }
 
 TEST_CASE("GC gives back what pods left whose namespaces are gone", "[gc]") {
-  PodWorld world;
+  OnePod world;
   add_or_fail(world.runtime, 1, kVersion);
   remove_netns("pod");
   check_ok(run_plugin(make_call("GC", valid(json::array()))));
@@ -165,7 +165,7 @@ TEST_CASE("GC gives back what pods left whose namespaces are gone", "[gc]") {
 }
 
 TEST_CASE("GC goes on after a failure, reports it and asks IPAM as well", "[gc]") {
-  PodWorld world;
+  OnePod world;
   const FakeIpam ipam;
   ipam.answer_address("172.16.11.10/24", rail_gateway(1));
   REQUIRE(run_plugin(add_call(world.runtime, ipam)).ok());

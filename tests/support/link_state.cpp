@@ -116,11 +116,6 @@ json routes_of(const std::string& netns) {
 
 }  // namespace
 
-Lines operator+(Lines a, const Lines& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
 Lines sorted(Lines lines) {
   std::sort(lines.begin(), lines.end());
   return lines;

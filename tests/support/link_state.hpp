@@ -9,11 +9,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "support/routing_lines.hpp"
+
 namespace mvr::test {
-
-using Lines = std::vector<std::string>;
-
-Lines operator+(Lines a, const Lines& b);
 
 Lines sorted(Lines lines);
 

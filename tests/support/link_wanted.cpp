@@ -78,7 +78,7 @@ void check_routing(const Pod& pod, const std::vector<WantedNic>& nics) {
   CHECK(read_tables(pod.name) == sorted(tables));
 }
 
-PodWorld::PodWorld(const ScenarioOptions& options, Overlay overlay)
+OnePod::OnePod(const ScenarioOptions& options, Overlay overlay)
     : scenario(options),
       pod(scenario.add_pod("pod", overlay)),
       runtime(pod),

@@ -44,9 +44,8 @@ Lines wanted_main(const Pod& pod, const std::vector<WantedNic>& nics);
 void check_routing(const Pod& pod, const std::vector<WantedNic>& nics);
 
 /// A node with rails and one pod, as they were before anything was added.
-struct PodWorld {
-  explicit PodWorld(const ScenarioOptions& options = {.rails = 1},
-                    Overlay overlay = Overlay::calico);
+struct OnePod {
+  explicit OnePod(const ScenarioOptions& options = {.rails = 1}, Overlay overlay = Overlay::calico);
 
   Scenario scenario;
   Pod pod;
