@@ -51,9 +51,8 @@ Error name_file(Error error, const std::string& path) {
   return is_of_defaults ? std::move(error).in(path) : error;
 }
 
-Result<cni::ParsedConf> read_config(const cni::Environment& env, const std::string& config) {
-  const std::string path = cni::defaults_path(config);
-  const std::string defaults = MVR_TRY(read_defaults(path));
+Result<cni::ParsedConf> parse(const cni::Environment& env, const std::string& config,
+                              const std::string& defaults, const std::string& path) {
   auto parsed = cni::parse_netconf(config, defaults, env.args);
   if (!parsed) {
     return fail(name_file(std::move(parsed).error(), path));
@@ -62,6 +61,21 @@ Result<cni::ParsedConf> read_config(const cni::Environment& env, const std::stri
     problem = name_file(std::move(problem), path);
   }
   return parsed;
+}
+
+Result<cni::ParsedConf> read_config(const cni::Environment& env, const std::string& config) {
+  const std::string path = cni::defaults_path(config);
+  auto parsed = read_defaults(path).and_then(
+      [&](const std::string& defaults) { return parse(env, config, defaults, path); });
+  if (parsed || !tolerates_problems(env.verb)) {
+    return parsed;
+  }
+  // A broken defaults file must not keep the node's pods from ending.
+  auto bare = parse(env, config, "", path);
+  if (bare) {
+    bare->warnings.push_back(parsed.error().msg + "; going on without it");
+  }
+  return bare;
 }
 
 /// Whether the verb may go on with what was read.

@@ -133,9 +133,10 @@ TEST_CASE("a broken defaults file does not keep DEL from its work", "[bad-input]
   Scenario scenario({.rails = 1});
   Runtime runtime(scenario.add_pod("pod"));
   REQUIRE(runtime.add("net1", config_with_file()).ok());
-  put_file(kFile, R"({"mode":"ipvlan"})");
+  put_file(kFile, GENERATE(R"({"mode":"ipvlan"})", "{", "[]", "\xef\xbb\xbf{}"));
   const Answer answer = runtime.del("net1");
   INFO(answer);
   CHECK(answer.ok());
+  CHECK(answer.err.find(kFile) != std::string::npos);
   CHECK(read_links("pod") == Lines{"eth0", "lo"});
 }
