@@ -73,13 +73,6 @@ bool Address::is_multicast() const {
   return (bytes_[0] & 0xf0U) == 0xe0 || *this == *parse("255.255.255.255");
 }
 
-bool Address::is_link_local() const {
-  if (family_ == Family::v4) {
-    return bytes_[0] == 169 && bytes_[1] == 254;
-  }
-  return bytes_[0] == 0xfe && (bytes_[1] & 0xc0U) == 0x80;
-}
-
 std::optional<Prefix> Prefix::parse(std::string_view text) {
   const std::size_t slash = text.find('/');
   if (slash == std::string_view::npos) {

@@ -67,6 +67,7 @@ Result<Socket> Socket::open(int protocol) {
   if (!socket) {
     return fail(sys_error(Code::io, ENOMEM, "netlink socket"));
   }
+  nl_socket_disable_auto_ack(socket.get());  // a read's answer is its end; changes ask for the ack
   if (nl_connect(socket.get(), protocol) < 0) {
     return fail(socket_error("netlink socket"));
   }
@@ -95,9 +96,12 @@ Result<void> Socket::send(nl_msg* request) {
 Result<Socket::Outcome> Socket::receive(const nlmsghdr& request, const OnMessage& on_message) {
   alignas(nlmsghdr) std::array<char, kBufferSize> buffer;
   const int fd = nl_socket_get_fd(socket_.get());
+  sockaddr_nl sender{};
   ssize_t received = -1;
   do {
-    received = ::recv(fd, buffer.data(), buffer.size(), MSG_TRUNC);
+    socklen_t length = sizeof(sender);
+    received = ::recvfrom(fd, buffer.data(), buffer.size(), MSG_TRUNC,
+                          reinterpret_cast<sockaddr*>(&sender), &length);
   } while (received < 0 && errno == EINTR);
   if (received < 0) {
     return fail(socket_error("netlink receive"));
@@ -106,6 +110,9 @@ Result<Socket::Outcome> Socket::receive(const nlmsghdr& request, const OnMessage
     return fail(sys_error(Code::io, EMSGSIZE, "netlink receive"));
   }
   Outcome outcome;
+  if (sender.nl_pid != 0) {
+    return outcome;  // a process of the pod, not the kernel
+  }
   auto left = static_cast<int>(received);
   auto* message = reinterpret_cast<nlmsghdr*>(buffer.data());
   for (; nlmsg_ok(message, left) != 0; message = nlmsg_next(message, &left)) {
@@ -125,14 +132,14 @@ Result<Socket::Outcome> Socket::receive(const nlmsghdr& request, const OnMessage
 }
 
 Result<Socket::Outcome> Socket::exchange(nl_msg* request, const OnMessage& on_message) {
-  const nlmsghdr* header = nlmsg_hdr(request);
-  const bool is_change = (header->nlmsg_flags & NLM_F_ACK) != 0;
   MVR_TRY(send(request));
+  const nlmsghdr* header = nlmsg_hdr(request);
+  const bool is_dump = (header->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   Outcome outcome;
   while (!outcome.is_finished) {
     Result<Outcome> part = receive(*header, on_message);
-    if (!part && part.error().sys_errno == ENOBUFS && is_change) {
-      continue;  // said once, when something else overran the buffer; the ack still comes
+    if (!part && part.error().sys_errno == ENOBUFS && !is_dump) {
+      continue;  // said once, when something else overran the buffer; the answer still comes
     }
     if (!part) {
       return part;

@@ -6,7 +6,7 @@
 namespace mvr::net {
 
 bool is_ours(const Link& link) {
-  return link.macvlan && link.group == kOurMark;
+  return link.macvlan && (link.group == kOurMark || link.alias.starts_with(kAliasPrefix));
 }
 
 bool has_same_key(const Route& a, const Route& b) {

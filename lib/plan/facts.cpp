@@ -38,13 +38,15 @@ Result<std::vector<ip::Address>> read_host_addresses(Kernel& kernel, const cni::
   return found;
 }
 
-const net::Link* find_default_owner(const PodState& pod) {
+/// The usable NIC with the best default route of main.
+template <typename Predicate>
+const net::Link* find_default_owner(const PodState& pod, const Predicate& is_usable) {
   const net::Link* owner = nullptr;
   std::uint32_t best = UINT32_MAX;
   for (const net::Route& route : pod.routes) {
     const net::Link* link = pod.find_link(route.nic);
-    if (route.dst.is_default() && route.table == net::kTableMain && link != nullptr &&
-        route.metric <= best) {
+    if (route.dst.is_default() && route.table == net::kTableMain && route.metric <= best &&
+        is_usable(link)) {
       best = route.metric;
       owner = link;
     }
@@ -94,9 +96,9 @@ std::optional<Overlay> find_overlay(const PodState& pod, const std::string& want
   };
   const net::Link* link = pod.find_link(wanted);
   if (!is_usable(link)) {
-    link = find_default_owner(pod);
+    link = find_default_owner(pod, is_usable);
   }
-  if (!is_usable(link)) {
+  if (link == nullptr) {
     return std::nullopt;
   }
   Overlay overlay{*link, {}};

@@ -15,14 +15,14 @@ bool is_pci_address(const std::string& name) {
   return name.find(':') != std::string::npos;
 }
 
-/// The first netdev of a PCI or auxiliary device.
-Result<MaybeLink> find_by_device(Kernel& kernel, const std::string& device) {
+/// The first netdev of a PCI or auxiliary device, by its name in `where`.
+Result<MaybeLink> find_by_device(Kernel& kernel, Where where, const std::string& device) {
   const auto names = MVR_TRY(kernel.read_device_netdevs(device));
-  return names.empty() ? Result<MaybeLink>(MaybeLink()) : kernel.read_link(Where::host, names[0]);
+  return names.empty() ? Result<MaybeLink>(MaybeLink()) : kernel.read_link(where, names[0]);
 }
 
 Result<MaybeLink> find_candidate(Kernel& kernel, Where where, const std::string& name) {
-  return is_pci_address(name) ? find_by_device(kernel, name) : kernel.read_link(where, name);
+  return is_pci_address(name) ? find_by_device(kernel, where, name) : kernel.read_link(where, name);
 }
 
 Result<net::Link> find_named(Kernel& kernel, const cni::NetConf& conf) {
@@ -40,13 +40,13 @@ Result<net::Link> find_named(Kernel& kernel, const cni::NetConf& conf) {
 
 /// No `master` given: the device that the kubelet allotted, else where the default route goes.
 Result<net::Link> find_unnamed(Kernel& kernel, const cni::NetConf& conf) {
+  const Where where = conf.link_in_container ? Where::pod : Where::host;
   if (!conf.device_id.empty()) {
-    if (auto link = MVR_TRY(find_by_device(kernel, conf.device_id))) {
+    if (auto link = MVR_TRY(find_by_device(kernel, where, conf.device_id))) {
       return *std::move(link);
     }
     return fail(Code::master_unusable, "deviceID \"" + conf.device_id + "\": has no netdev here");
   }
-  const Where where = conf.link_in_container ? Where::pod : Where::host;
   const auto index = MVR_TRY(find_default_interface(kernel, where));
   if (index) {
     if (auto link = MVR_TRY(kernel.read_link(where, *index))) {

@@ -24,8 +24,9 @@ struct Builder {
 };
 
 const cni::RouteConfig* find_default(const cni::AddResult& ipam) {
-  const auto found = std::ranges::find_if(
-      ipam.routes, [](const cni::RouteConfig& route) { return route.dst.is_default(); });
+  const auto found = std::ranges::find_if(ipam.routes, [](const cni::RouteConfig& route) {
+    return route.dst.is_default() && !route.table;
+  });
   return found != ipam.routes.end() ? &*found : nullptr;
 }
 
@@ -117,16 +118,20 @@ void add_once(std::vector<T>& objects, const T& object) {
 }
 
 /// The kernel has one route for a destination, table and metric: the first one wins.
-void add_route(Builder& b, const net::Route& route) {
+/// False for one that is left out.
+bool add_route(Builder& b, const net::Route& route) {
   auto& routes = b.desired.routing.routes;
   const auto rival = std::ranges::find_if(
       routes, [&](const net::Route& other) { return has_same_key(other, route); });
   if (rival == routes.end()) {
     routes.push_back(route);
-  } else if (*rival != route) {
+    return true;
+  }
+  if (*rival != route) {
     b.desired.warnings.push_back("a second route to " + route.dst.to_string() + " in table " +
                                  std::to_string(route.table) + " is left out");
   }
+  return false;
 }
 
 void plan_addresses(Builder& b) {
@@ -214,7 +219,9 @@ std::optional<ip::Prefix> find_covering(const Builder& b, const ip::Prefix& dst)
 }
 
 void add_to_main(Builder& b, const cni::RouteConfig& wanted, std::uint32_t metric) {
-  add_route(b, to_route(b, wanted, net::kTableMain, metric));
+  if (!add_route(b, to_route(b, wanted, net::kTableMain, metric))) {
+    return;
+  }
   cni::RouteConfig shown = wanted;
   shown.priority = metric != 0 ? std::optional(metric) : std::nullopt;
   b.desired.main_routes.push_back(shown);
@@ -222,7 +229,7 @@ void add_to_main(Builder& b, const cni::RouteConfig& wanted, std::uint32_t metri
 
 /// A route of IPAM that is no default: into T, and into main behind what is the cluster's.
 void plan_route(Builder& b, const cni::RouteConfig& wanted) {
-  if (wanted.table && *wanted.table != net::kTableMain) {
+  if (wanted.table) {
     add_route(b, to_route(b, wanted, *wanted.table, wanted.priority.value_or(0)));
     return;
   }
@@ -241,7 +248,7 @@ void plan_routed(Builder& b, const std::string& ifname) {
   plan_connected(b);
   plan_default(b);
   for (const cni::RouteConfig& route : b.ipam.routes) {
-    if (!route.dst.is_default()) {
+    if (!route.dst.is_default() || route.table) {
       plan_route(b, route);
     }
   }
@@ -259,7 +266,7 @@ void plan_routed(Builder& b, const std::string& ifname) {
 /// Like the standard macvlan plugin: IPAM's routes are the pod's routes.
 void plan_plain(Builder& b) {
   for (const cni::RouteConfig& route : b.ipam.routes) {
-    if (route.table && *route.table != net::kTableMain) {
+    if (route.table) {
       add_route(b, to_route(b, route, *route.table, route.priority.value_or(0)));
     } else {
       add_to_main(b, route, route.priority.value_or(0));
@@ -267,12 +274,40 @@ void plan_plain(Builder& b) {
   }
 }
 
-Result<void> check_routes(const cni::AddResult& ipam) {
+/// IPAM may name a table of its own for a route, but none of the kernel's or of the pod's NICs.
+Result<void> check_table(const cni::RouteConfig& route, const Facts& facts, const Place& place) {
+  const std::uint32_t table = route.table.value_or(place.table);
+  if (!route.table || table == place.table) {
+    return {};
+  }
+  const std::string nic = find_nic_of_table(facts.pod, table);
+  const bool is_overlays = facts.overlay && table == place.overlay_table;
+  if (!is_reserved(table) && !is_overlays && nic.empty()) {
+    return {};
+  }
+  const std::string user = is_overlays ? facts.overlay->link.name : nic;
+  return fail(Code::routing, "IPAM's route to " + route.dst.to_string() + ": table " +
+                                 std::to_string(table) +
+                                 (user.empty() ? " is reserved" : " is in use by " + user));
+}
+
+/// 0 and 254 are names of main, which is where routes without a table go as well.
+cni::AddResult normalize(cni::AddResult ipam) {
+  for (cni::RouteConfig& route : ipam.routes) {
+    if (route.table == 0U || route.table == net::kTableMain) {
+      route.table.reset();
+    }
+  }
+  return ipam;
+}
+
+Result<void> check_routes(const cni::AddResult& ipam, const Facts& facts, const Place& place) {
   for (const cni::RouteConfig& route : ipam.routes) {
     if (route.dst.family() == ip::Family::v6) {
       return fail(Code::unsupported_field,
                   "IPAM's route to " + route.dst.to_string() + ": IPv6 is not supported yet");
     }
+    MVR_TRY(check_table(route, facts, place));
     // The kernel would take it, and drop the packets.
     if (route.gateway && is_own(ipam, *route.gateway)) {
       return fail(Code::bad_config, "IPAM's route to " + route.dst.to_string() + ": its gateway " +
@@ -286,12 +321,13 @@ Result<void> check_routes(const cni::AddResult& ipam) {
 
 Result<DesiredNic> plan_nic(const cni::NetConf& conf, const Facts& facts, const Place& place,
                             net::IfIndex nic, const std::string& ifname,
-                            const cni::AddResult& ipam) {
+                            const cni::AddResult& result) {
+  const cni::AddResult ipam = normalize(result);
   for (const cni::IpConfig& ip : ipam.ips) {
     MVR_TRY(check_address(ip));
     MVR_TRY(check_gateway(ip, ipam));
   }
-  MVR_TRY(check_routes(ipam));
+  MVR_TRY(check_routes(ipam, facts, place));
   Builder builder{conf, facts, place, nic, ipam, {}};
   plan_addresses(builder);
   if (place.is_routed) {

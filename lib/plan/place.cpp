@@ -4,16 +4,13 @@
 
 #include "mvr/base/text.hpp"
 #include "mvr/plan/desired.hpp"
+#include "plan/cluster.hpp"
 
 namespace mvr::plan {
 namespace {
 
 constexpr std::uint32_t kMainRulePriority = 32766;  // of "from all lookup main"
 constexpr std::uint32_t kFirstFreeOffset = 65;      // netN takes base+N; other names start behind
-
-bool is_reserved(std::uint32_t table) {
-  return table == 0 || (table >= net::kTableDefault && table <= net::kTableLocal);
-}
 
 /// N of "netN", 1 and above without leading zeros, below the range of other names.
 std::optional<std::uint32_t> number_of(const std::string& ifname) {
@@ -31,18 +28,6 @@ std::optional<std::uint32_t> find_table_of(const PodState& pod, const std::strin
     return rule.protocol == net::kOurMark && rule.oif == ifname;
   });
   return found != pod.rules.end() ? std::optional(found->table) : std::nullopt;
-}
-
-/// The NIC of ours whose `oif` rule leads to the table, if that NIC exists.
-std::string find_nic_of_table(const PodState& pod, std::uint32_t table) {
-  for (const net::Rule& rule : pod.rules) {
-    const net::Link* link = rule.oif.empty() ? nullptr : pod.find_link(rule.oif);
-    if (rule.table == table && rule.protocol == net::kOurMark && link != nullptr &&
-        net::is_ours(*link)) {
-      return rule.oif;
-    }
-  }
-  return {};
 }
 
 /// Who else uses the table, in words; empty if nobody. Objects with our mark count only if they
@@ -101,6 +86,11 @@ bool is_free(const PodState& pod, std::uint32_t table, const std::string& ifname
          find_user(pod, table, ifname).empty();
 }
 
+/// Tables near the end of their range stay there; no priority fits them.
+std::uint32_t add(std::uint32_t base, std::uint32_t offset) {
+  return base > UINT32_MAX - offset ? UINT32_MAX : base + offset;
+}
+
 struct Choice {
   std::uint32_t table;
   std::string source;
@@ -113,13 +103,13 @@ Choice choose_table(const cni::NetConf& conf, const PodState& pod, const std::st
   }
   const std::string base = "routeTableBase " + std::to_string(conf.route_table_base);
   if (const auto number = number_of(ifname)) {
-    return {conf.route_table_base + *number, base + " + " + std::to_string(*number)};
+    return {add(conf.route_table_base, *number), base + " + " + std::to_string(*number)};
   }
   if (const auto known = find_table_of(pod, ifname)) {
     return {*known, "chosen before"};
   }
-  std::uint32_t table = conf.route_table_base + kFirstFreeOffset;
-  while (!is_free(pod, table, ifname, claimed)) {
+  std::uint32_t table = add(conf.route_table_base, kFirstFreeOffset);
+  while (table != UINT32_MAX && !is_free(pod, table, ifname, claimed)) {
     ++table;
   }
   return {table, "the lowest free one above " + base + " + 64"};
@@ -148,8 +138,19 @@ Result<void> check_place(const cni::NetConf& conf, const Facts& facts, const std
 
 }  // namespace
 
-bool has_table_by_name(const std::string& ifname) {
-  return number_of(ifname).has_value();
+bool is_reserved(std::uint32_t table) {
+  return table == 0 || (table >= net::kTableDefault && table <= net::kTableLocal);
+}
+
+std::string find_nic_of_table(const PodState& pod, std::uint32_t table) {
+  for (const net::Rule& rule : pod.rules) {
+    const net::Link* link = rule.oif.empty() ? nullptr : pod.find_link(rule.oif);
+    if (rule.table == table && rule.protocol == net::kOurMark && link != nullptr &&
+        net::is_ours(*link)) {
+      return rule.oif;
+    }
+  }
+  return {};
 }
 
 std::uint32_t guess_table(const cni::NetConf& conf, const Facts& facts, const std::string& ifname) {

@@ -169,8 +169,10 @@ std::vector<Step> routing_steps(const Routing& wanted, const PodState& pod,
     return std::ranges::find(objects, object) != objects.end();
   };
   const auto is_rival = [&](const net::Route& old) {
-    return std::ranges::any_of(wanted.routes,
-                               [&](const net::Route& r) { return has_same_key(r, old); });
+    // One by another NIC is that NIC's: the kernel will refuse ours, and the error names it.
+    return std::ranges::any_of(wanted.routes, [&](const net::Route& route) {
+      return has_same_key(route, old) && route.nic == old.nic;
+    });
   };
   for (const net::Rule& old : pod.rules) {
     if (old.protocol == net::kOurMark && is_owned(old.table) && !has(wanted.rules, old)) {

@@ -105,6 +105,10 @@ std::vector<Mismatch> verify_link(const LinkExpectation& wanted, const net::Link
   }
   link.expect("mode", to_string(wanted.info.mode), to_string(found->macvlan->mode));
   link.expect("master", to_string(wanted.master), to_string(found->lower));
+  link.expect("master's netns", wanted.is_master_elsewhere ? "another" : "the pod's",
+              found->has_lower_elsewhere ? "another" : "the pod's");
+  link.expect("alias", wanted.alias, found->alias.empty() ? kMissing : found->alias);
+  link.expect("group", std::to_string(net::kOurMark), std::to_string(found->group));
   link.expect("MAC", to_string(wanted.mac), to_string(found->mac));
   link.expect("state", "up", found->is_up ? "up" : "down");
   if (wanted.mtu != 0) {

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "mvr/base/text.hpp"
-#include "mvr/ipam/ipam.hpp"
 #include "mvr/plan/transaction.hpp"
 #include "mvr/probe/gateway.hpp"
 #include "mvr/state/lock.hpp"
+#include "plugin/delegate.hpp"
 #include "plugin/namespaces.hpp"
 #include "plugin/teardown.hpp"
 
@@ -75,10 +75,22 @@ Result<void> heal(const Call& call, const Namespaces& netns, state::Journal& jou
   return undone ? undone : fail(std::move(undone).error().in("undo what an earlier attempt left"));
 }
 
-/// Tables of this pod's other attachments, which may not have made their rules yet. Names like net1
-/// have a table of their own and need not look.
-std::vector<std::uint32_t> find_claims(const Attempt& a) {
+/// True when the pod has a NIC of ours without a rule: it is still being made, and only its journal
+/// knows its table.
+bool has_unfinished_nics(const plan::PodState& pod) {
+  const auto has_rule = [&](const net::Link& link) {
+    return std::ranges::find(pod.rules, link.name, &net::Rule::oif) != pod.rules.end();
+  };
+  return std::ranges::any_of(
+      pod.links, [&](const net::Link& link) { return net::is_ours(link) && !has_rule(link); });
+}
+
+/// Tables that other attachments of this pod will use.
+std::vector<std::uint32_t> find_claims(const Attempt& a, const plan::PodState& pod) {
   std::vector<std::uint32_t> claims;
+  if (!has_unfinished_nics(pod)) {
+    return claims;
+  }
   for (const state::Record& record : state::read_records(a.call.conf.state_dir)) {
     const bool is_other = record.attachment != a.attachment && record.table != 0;
     // A dead pod may have had the same number, but not at a path that still leads here.
@@ -99,9 +111,10 @@ Result<void> refuse_taken_name(const Attempt& a, const plan::PodState& pod) {
 }
 
 /// A link of our temporary name without a journal: its ADD was killed and stateDir was emptied.
-Result<void> remove_leftover(Attempt& a, Ground& ground) {
+Result<void> remove_leftover(Attempt& a, const Ground& ground) {
   const net::Link* link = ground.facts.pod.find_link(ground.link.spec.name);
-  return link != nullptr ? a.kernel.delete_pod_link(link->index) : Result<void>();
+  const bool is_leftover = link != nullptr && net::is_ours(*link);
+  return is_leftover ? a.kernel.delete_pod_link(link->index) : Result<void>();
 }
 
 state::Record make_record(const Attempt& a, const Ground& ground) {
@@ -136,9 +149,7 @@ Result<Ground> prepare(Attempt& a) {
   ground.facts = MVR_TRY(plan::observe(a.kernel, conf, a.attachment.ifname));
   MVR_TRY(refuse_taken_name(a, ground.facts.pod));
   a.elders = find_our_links(ground.facts.pod.links);
-  const bool is_free_choice =
-      conf.route_table != 0 || !plan::has_table_by_name(a.attachment.ifname);
-  const auto claims = is_free_choice ? find_claims(a) : std::vector<std::uint32_t>();
+  const auto claims = find_claims(a, ground.facts.pod);
   ground.place = MVR_TRY(plan::plan_place(conf, ground.facts, a.attachment.ifname, claims));
   ground.link = plan_link(conf, ground.facts.master, ground.facts.master_in, a.attachment);
   const plan::DesiredShared shared = plan_shared(conf, ground.facts, ground.place);
@@ -160,7 +171,7 @@ Result<Ground> prepare(Attempt& a) {
 Result<net::Link> raise_link(Attempt& a, const Ground& ground) {
   const std::string& temporary = ground.link.spec.name;
   auto link = MVR_TRY(a.kernel.read_link(plan::Where::pod, temporary));
-  if (!link) {
+  if (!link || !link->mac) {
     return fail(Code::link_failed, "the new link " + temporary + " has vanished from the pod");
   }
   MVR_TRY(a.link.run({plan::SetSysctls{sysctls_of(ground.link, temporary)},
@@ -180,7 +191,7 @@ Result<cni::AddResult> ask_ipam(Attempt& a) {
   if (conf.ipam_type.empty()) {
     return cni::AddResult{};
   }
-  const auto plugin = MVR_TRY(ipam::Plugin::find(conf.ipam_type, a.call.env.path));
+  const auto plugin = MVR_TRY(find_ipam(a.call));
   auto result = plugin.add(a.call.config, conf.cni_version, a.call.budget);
   a.has_called_ipam = result || !could_not_execute(result.error());
   a.call.timeline.end_phase("ipam");
@@ -259,7 +270,15 @@ Result<void> complete(Attempt& a, Ground& ground, const cni::AddResult& ipam) {
   return a.journal.write(ground.record);
 }
 
+/// What the configuration asks for and this version does not do is said, not passed over.
+void mention_rdma(const Call& call) {
+  if (call.conf.rdma == cni::RdmaMode::automatic) {
+    call.timeline.remark("rdma \"auto\": no RDMA device is handled");
+  }
+}
+
 Result<void> make(Attempt& a) {
+  mention_rdma(a.call);
   Ground ground = MVR_TRY(prepare(a));
   const net::Link link = MVR_TRY(raise_link(a, ground));
   const cni::AddResult ipam = MVR_TRY(ask_ipam(a));
@@ -276,18 +295,10 @@ Result<void> make(Attempt& a) {
   return a.call.print(format_result(make_result(a, link, ipam, nic), a.call.conf.cni_version));
 }
 
-Result<void> release_addresses(const Attempt& a, const Budget& budget) {
-  if (!a.has_called_ipam) {
-    return {};
-  }
-  const auto plugin = MVR_TRY(ipam::Plugin::find(a.call.conf.ipam_type, a.call.env.path));
-  return plugin.call("DEL", a.call.config, a.call.conf.cni_version, budget);
-}
-
 /// What NICs share stays if another one has come meanwhile; the last one takes it along. The elders
 /// do not need it: each has seen to its own part before.
-Result<void> take_back_shared(Attempt& a, const Budget& budget, std::vector<Error>& errors) {
-  const auto lock = MVR_TRY(state::ScopedLock::acquire(a.netns.pod->fd.get(), budget));
+Result<void> take_back_shared(Attempt& a, std::vector<Error>& errors) {
+  const auto lock = lock_pod(a.call, *a.netns.pod);
   const auto nics = find_our_links(MVR_TRY(a.kernel.read_pod_links()));
   const auto is_elder = [&](net::IfIndex nic) {
     return std::ranges::find(a.elders, nic) != a.elders.end();
@@ -305,15 +316,24 @@ Result<void> take_back_shared(Attempt& a, const Budget& budget, std::vector<Erro
 /// logged and leaves the journal, so that DEL or the next ADD can finish.
 void take_back(Attempt& a) {
   const Budget budget = Budget::grace(kGrace);
-  std::vector<Error> errors = a.network.undo();
+  std::vector<Error> errors;
   const auto note = [&](Result<void> done) {
     if (!done) {
       errors.push_back(std::move(done).error());
     }
   };
-  note(release_addresses(a, budget));
+  const auto release = [&] {
+    if (std::exchange(a.has_called_ipam, false)) {
+      note(call_ipam(a.call, "DEL", budget));
+    }
+  };
+  if (releases_over_link(a.call.conf)) {
+    release();
+  }
+  std::ranges::move(a.network.undo(), std::back_inserter(errors));
+  release();
   std::ranges::move(a.link.undo(), std::back_inserter(errors));
-  note(take_back_shared(a, budget, errors));
+  note(take_back_shared(a, errors));
   if (errors.empty()) {
     note(a.journal.remove());
   }
@@ -335,14 +355,14 @@ Result<void> add(const Call& call) {
                                    const Result<void>& done) {
     call.timeline.step(describe(step), took, done);
   };
-  Attempt attempt{call,
-                  call.attachment(),
-                  netns,
-                  journal,
-                  *kernel,
-                  {*kernel, on_step},
-                  {*kernel, on_step},
-                  {*kernel, on_step}};
+  Attempt attempt{.call = call,
+                  .attachment = call.attachment(),
+                  .netns = netns,
+                  .journal = journal,
+                  .kernel = *kernel,
+                  .shared = {*kernel, on_step},
+                  .link = {*kernel, on_step},
+                  .network = {*kernel, on_step}};
   Result<void> made = make(attempt);
   if (!made) {
     take_back(attempt);

@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "mvr/base/text.hpp"
-#include "mvr/ipam/ipam.hpp"
 #include "mvr/plan/kernel.hpp"
 #include "mvr/plan/verify.hpp"
 #include "mvr/state/journal.hpp"
+#include "plugin/delegate.hpp"
 #include "plugin/namespaces.hpp"
 
 namespace mvr::plugin {
@@ -57,14 +57,16 @@ std::uint32_t expect_mtu(const Call& call, const plan::Facts& facts,
 }
 
 plan::LinkExpectation expect_link(const Call& call, const plan::Facts& facts,
-                                  const plan::DesiredLink& wanted,
-                                  const cni::Interface& interface) {
+                                  const plan::DesiredLink& wanted, const cni::Interface& interface,
+                                  bool is_master_elsewhere) {
   return {interface.name,
           wanted.spec.info,
           ip::Mac::parse(interface.mac),
           expect_mtu(call, facts, interface),
           wanted.spec.tx_queue_len,
-          facts.master.index};
+          facts.master.index,
+          is_master_elsewhere,
+          wanted.alias};
 }
 
 Result<Mismatches> verify_sysctls(plan::Kernel& kernel, const plan::DesiredLink& link) {
@@ -99,20 +101,13 @@ Result<Mismatches> verify(const Call& call, const Namespaces& netns,
   const auto facts = MVR_TRY(plan::observe(*kernel, call.conf, call.env.ifname));
   const net::Link* link = facts.pod.find_link(call.env.ifname);
   const auto wanted = plan_link(call.conf, facts.master, facts.master_in, call.attachment());
-  Mismatches all = verify_link(expect_link(call, facts, wanted, interface), link);
+  const bool is_elsewhere = facts.master_in == plan::Where::host && netns.host.id != netns.pod->id;
+  Mismatches all = verify_link(expect_link(call, facts, wanted, interface, is_elsewhere), link);
   if (link != nullptr) {
     append(all, MVR_TRY(verify_network(call, facts, record, interface, *link)));
     append(all, MVR_TRY(verify_sysctls(*kernel, wanted)));
   }
   return all;
-}
-
-Result<void> check_ipam(const Call& call) {
-  if (call.conf.ipam_type.empty()) {
-    return {};
-  }
-  const auto plugin = MVR_TRY(ipam::Plugin::find(call.conf.ipam_type, call.env.path));
-  return plugin.call("CHECK", call.config, call.conf.cni_version, call.budget);
 }
 
 }  // namespace
@@ -136,7 +131,7 @@ Result<void> check(const Call& call) {
     std::ranges::transform(found, std::back_inserter(texts), &plan::Mismatch::to_string);
     return fail(Code::check_failed, join(texts, "; "));
   }
-  Result<void> done = check_ipam(call);
+  Result<void> done = call_ipam(call, "CHECK", call.budget);
   call.timeline.end_phase("ipam");
   return done;
 }

@@ -4,12 +4,25 @@
 #include "plugin/teardown.hpp"
 
 namespace mvr::plugin {
+namespace {
+
+/// The journal, claimed: an ADD that began now would get its lease from IPAM and lose it to us.
+/// One that cannot be had does not stop DEL: alias and prevResult tell as much.
+Result<state::Journal> open_journal(const Call& call) {
+  auto journal = state::Journal::open(call.conf.state_dir, call.attachment(), call.budget,
+                                      state::Journal::IfMissing::claim);
+  if (journal || journal.error().code == Code::interrupted) {
+    return journal;
+  }
+  call.log.line(LogLevel::warn, journal.error().msg + "; going on without the journal");
+  return state::Journal::none(call.attachment());
+}
+
+}  // namespace
 
 Result<void> del(const Call& call) {
   Namespaces netns = MVR_TRY(open_namespaces_if_alive(call));
-  // An ADD that began now would get its lease from IPAM and lose it to us.
-  state::Journal journal = MVR_TRY(state::Journal::open(
-      call.conf.state_dir, call.attachment(), call.budget, state::Journal::IfMissing::claim));
+  state::Journal journal = MVR_TRY(open_journal(call));
   if (!netns.pod && journal.record()) {
     // The runtime has forgotten the path (CNI_NETNS is empty); the journal has not.
     netns.pod = reopen(journal.record()->netns_path, journal.record()->netns);

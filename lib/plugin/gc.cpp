@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "mvr/ipam/ipam.hpp"
+#include "plugin/delegate.hpp"
 #include "plugin/namespaces.hpp"
 #include "plugin/teardown.hpp"
 
@@ -36,19 +36,18 @@ Result<void> collect(const Call& call, const Namespaces& own, const state::Attac
   const Remains remains{attachment, &own.host, pod ? &*pod : nullptr, record, std::nullopt};
   set_environment(record);
   Result<void> done = summarize(tear_down(call, remains, journal, call.budget));
+  if (!done) {
+    return fail(std::move(done).error().in(attachment.to_string()));
+  }
   call.log.line(LogLevel::info, "collected", {{"attachment", attachment.to_string()}});
-  return done ? done : fail(std::move(done).error().in(attachment.to_string()));
+  return {};
 }
 
 Result<void> forward_to_ipam(const Call& call) {
-  if (call.conf.ipam_type.empty()) {
-    return {};
-  }
   for (const char* name : {"CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS"}) {
     ::setenv(name, "", 1);
   }
-  const auto plugin = MVR_TRY(ipam::Plugin::find(call.conf.ipam_type, call.env.path));
-  return plugin.call("GC", call.config, call.conf.cni_version, call.budget);
+  return call_ipam(call, "GC", call.budget);
 }
 
 }  // namespace

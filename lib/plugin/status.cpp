@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // STATUS: could an ADD succeed now?
-#include <unistd.h>
-
-#include "mvr/ipam/ipam.hpp"
 #include "mvr/plan/facts.hpp"
 #include "plugin/call.hpp"
+#include "plugin/delegate.hpp"
 
 namespace mvr::plugin {
 namespace {
@@ -23,11 +21,7 @@ Result<void> check_master(const Call& call) {
 }
 
 Result<void> check_ipam(const Call& call) {
-  if (call.conf.ipam_type.empty()) {
-    return {};
-  }
-  const auto plugin = MVR_TRY(ipam::Plugin::find(call.conf.ipam_type, call.env.path));
-  return plugin.call("STATUS", call.config, call.conf.cni_version, call.budget);
+  return call_ipam(call, "STATUS", call.budget);
 }
 
 }  // namespace

@@ -4,10 +4,8 @@
 #include <algorithm>
 
 #include "mvr/base/text.hpp"
-#include "mvr/ipam/ipam.hpp"
 #include "mvr/plan/step.hpp"
-#include "mvr/plan/transaction.hpp"
-#include "mvr/state/lock.hpp"
+#include "plugin/delegate.hpp"
 
 namespace mvr::plugin {
 namespace {
@@ -40,15 +38,24 @@ const net::Link* find_link(const Remains& remains, const PodState& pod) {
     return nullptr;
   }
   const bool is_named = link->alias == state::alias(remains.attachment);
-  const bool is_foreign = link->alias.starts_with("macvlan-rdma:") && !is_named;
+  const bool is_foreign = link->alias.starts_with(net::kAliasPrefix) && !is_named;
   const bool is_known = is_recorded_here(remains) || is_in_prev_result(remains, *link);
   return is_named || (is_known && !is_foreign) ? link : nullptr;
 }
 
-/// The NIC's routing table, from the journal or from the rule that names the NIC.
+/// True when another NIC of the pod has a rule of ours that leads to the table.
+bool is_of_another(const Remains& remains, const PodState& pod, std::uint32_t table) {
+  return std::ranges::any_of(pod.rules, [&](const net::Rule& rule) {
+    return rule.table == table && rule.protocol == net::kOurMark &&
+           rule.oif != remains.attachment.ifname && pod.find_link(rule.oif) != nullptr;
+  });
+}
+
+/// The NIC's routing table, from the journal or from the rule that names the NIC; 0 = none.
 std::uint32_t find_table(const Remains& remains, const PodState& pod, const net::Link* link) {
   if (is_recorded_here(remains)) {
-    return remains.record->table;
+    const std::uint32_t table = remains.record->table;
+    return is_of_another(remains, pod, table) ? 0 : table;
   }
   const bool is_taken = link == nullptr && pod.find_link(remains.attachment.ifname) != nullptr;
   for (const net::Rule& rule : pod.rules) {
@@ -117,23 +124,27 @@ std::vector<Error> remove_all(const Call& call, plan::Kernel& kernel,
 class Teardown {
  public:
   Teardown(const Call& call, const Remains& remains, const Budget& budget)
-      : call_(call), remains_(remains), budget_(budget) {}
+      : call_(call), remains_(remains), budget_(budget), may_answer_(remains.pod != nullptr) {}
 
   std::vector<Error> run() {
-    // The DHCP client releases its lease over the link, by the address that it holds.
-    const bool needs_link = call_.conf.ipam_type == "dhcp";
-    if (needs_link) {
-      note(collect_ipam(start_ipam()));
+    if (releases_over_link(call_.conf)) {
+      note(start_ipam());
+      note(collect_ipam());
     }
     note(open_kernel());
     note(remove_routing());
     call_.timeline.end_phase("routing");
     // RTM_DELLINK waits 16 to 20 ms for the kernel's readers; IPAM works meanwhile.
-    auto child = needs_link ? Result<std::optional<ipam::Child>>() : start_ipam();
+    if (!may_answer_) {
+      note(start_ipam());
+    }
     note(remove_link());
+    if (!may_answer_) {
+      note(start_ipam());
+    }
     note(remove_shared());
     call_.timeline.end_phase("link");
-    note(collect_ipam(std::move(child)));
+    note(collect_ipam());
     call_.timeline.end_phase("ipam");
     return std::move(errors_);
   }
@@ -145,6 +156,8 @@ class Teardown {
     }
   }
 
+  void note(std::vector<Error> errors) { std::ranges::move(errors, std::back_inserter(errors_)); }
+
   Result<void> open_kernel() {
     if (remains_.pod != nullptr) {
       kernel_ = MVR_TRY(plan::open_linux_kernel(*remains_.host, *remains_.pod));
@@ -152,15 +165,13 @@ class Teardown {
     return {};
   }
 
-  void note(std::vector<Error> errors) { std::ranges::move(errors, std::back_inserter(errors_)); }
-
   /// The NIC's own routing, and the shared one if no other NIC of ours is there.
   Result<void> remove_routing() {
     if (!kernel_) {
       return {};
     }
     // The lock: whether this NIC is the last one must stay true until the shared objects are gone.
-    const auto lock = MVR_TRY(state::ScopedLock::acquire(remains_.pod->fd.get(), budget_));
+    const auto lock = lock_pod(call_, *remains_.pod);
     const PodState pod = MVR_TRY(plan::observe_pod(*kernel_));
     const net::Link* link = find_link(remains_, pod);
     link_ = link != nullptr ? std::optional(*link) : std::nullopt;
@@ -170,7 +181,11 @@ class Teardown {
                       return is_last_ || (table != 0 && table == other);
                     })));
     if (link != nullptr) {
-      note(remove_all(call_, *kernel_, address_steps(pod, *link)));
+      std::vector<Error> errors = remove_all(call_, *kernel_, address_steps(pod, *link));
+      may_answer_ = !errors.empty();
+      note(std::move(errors));
+    } else {
+      may_answer_ = false;
     }
     return {};
   }
@@ -179,43 +194,54 @@ class Teardown {
     if (!link_) {
       return {};
     }
+    const auto start = Clock::now();
     Result<void> done = kernel_->delete_pod_link(link_->index);
-    if (!done && !plan::is_gone(done.error())) {
+    if (!done && plan::is_gone(done.error())) {
+      done = {};
+    }
+    note_step("remove link " + link_->name, start, done);
+    if (!done) {
       return fail(std::move(done).error().in("remove link " + link_->name).as(Code::link_failed));
     }
+    may_answer_ = false;
     return {};
   }
 
   /// The NICs that were there when we looked may all have been on their way out, and have seen
   /// ours. Who finds none left takes along what they shared.
   Result<void> remove_shared() {
-    if (!link_ || is_last_) {
+    if (!kernel_ || is_last_) {
       return {};
     }
-    const auto lock = MVR_TRY(state::ScopedLock::acquire(remains_.pod->fd.get(), budget_));
+    const auto lock = lock_pod(call_, *remains_.pod);
     if (std::ranges::none_of(MVR_TRY(kernel_->read_pod_links()), net::is_ours)) {
       note(sweep(call_, *kernel_));
     }
     return {};
   }
 
-  Result<std::optional<ipam::Child>> start_ipam() {
-    if (call_.conf.ipam_type.empty()) {
-      return std::nullopt;
-    }
-    plugin_.emplace(MVR_TRY(ipam::Plugin::find(call_.conf.ipam_type, call_.env.path)));
-    return MVR_TRY(plugin_->start("DEL", call_.config, budget_));
-  }
-
-  Result<void> collect_ipam(Result<std::optional<ipam::Child>> child) {
-    if (!child) {
-      return fail(std::move(child).error());
-    }
-    if (!*child) {
+  /// Once; a second time does nothing.
+  Result<void> start_ipam() {
+    if (call_.conf.ipam_type.empty() || std::exchange(has_asked_ipam_, true)) {
       return {};
     }
-    return plugin_->collect("DEL", **std::move(child), call_.config, call_.conf.cni_version,
-                            budget_);
+    plugin_.emplace(MVR_TRY(find_ipam(call_)));
+    child_.emplace(MVR_TRY(plugin_->start("DEL", call_.config, budget_)));
+    return {};
+  }
+
+  Result<void> collect_ipam() {
+    if (!child_) {
+      return {};
+    }
+    ipam::Child child = *std::move(child_);
+    child_.reset();
+    return plugin_->collect("DEL", std::move(child), call_.config, call_.conf.cni_version, budget_);
+  }
+
+  void note_step(const std::string& what, Clock::time_point start, const Result<void>& done) {
+    const auto took = Clock::now() - start;
+    call_.timeline.step(what, std::chrono::duration_cast<std::chrono::microseconds>(took), done);
   }
 
   const Call& call_;
@@ -223,12 +249,26 @@ class Teardown {
   const Budget& budget_;
   std::vector<Error> errors_;
   std::unique_ptr<plan::Kernel> kernel_;
-  std::optional<net::Link> link_;
-  bool is_last_ = false;  ///< of our NICs in the pod
+  std::optional<net::Link> link_;  ///< to be removed
+  bool may_answer_;                ///< for the addresses; IPAM must not give them away yet
+  bool is_last_ = false;           ///< of our NICs in the pod
+  bool has_asked_ipam_ = false;
   std::optional<ipam::Plugin> plugin_;
+  std::optional<ipam::Child> child_;
 };
 
 }  // namespace
+
+std::optional<state::ScopedLock> lock_pod(const Call& call, const net::Netns& pod) {
+  constexpr std::chrono::seconds kPatience{2};
+  auto lock = state::ScopedLock::acquire(pod.fd.get(), Budget::grace(kPatience));
+  if (!lock) {
+    call.log.line(LogLevel::warn,
+                  "somebody holds the lock of netns " + pod.path + "; going on without it");
+    return std::nullopt;
+  }
+  return *std::move(lock);
+}
 
 std::vector<Error> sweep(const Call& call, plan::Kernel& kernel) {
   const Result<PodState> pod = plan::observe_pod(kernel);

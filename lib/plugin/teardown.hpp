@@ -11,6 +11,7 @@
 #include "mvr/net/netns.hpp"
 #include "mvr/plan/kernel.hpp"
 #include "mvr/state/journal.hpp"
+#include "mvr/state/lock.hpp"
 #include "plugin/call.hpp"
 
 namespace mvr::plugin {
@@ -29,6 +30,10 @@ struct Remains {
 /// the journal stays for the next try.
 std::vector<Error> tear_down(const Call& call, const Remains& remains, state::Journal& journal,
                              const Budget& budget);
+
+/// The pod's lock for removing things. A process of the pod may hold it for ever, which must not
+/// keep the pod from ending: after two seconds it is done without.
+std::optional<state::ScopedLock> lock_pod(const Call& call, const net::Netns& pod);
 
 /// Removes every route and rule of our mark from a pod that has no NIC of ours any more. To be
 /// called under the pod's lock.

@@ -84,6 +84,7 @@ void Timeline::finish(std::string_view verb, const Result<void>& outcome) const 
              {"error", error},
              {"total_us", total},
              {"phases_us", phases_},
+             {"remark", remark_},
              {"span_id", span_},
              {"parent_span_id", parent_span_}});
 }

@@ -27,6 +27,9 @@ class Timeline {
   void step(std::string_view description, std::chrono::microseconds took,
             const Result<void>& outcome) const;
 
+  /// Something to be said in the verb's one line.
+  void remark(std::string_view text) { remark_ = text; }
+
   /// The verb's one line.
   void finish(std::string_view verb, const Result<void>& outcome) const;
 
@@ -37,6 +40,7 @@ class Timeline {
   Clock::time_point start_ = Clock::now();
   Clock::time_point phase_start_ = start_;
   std::string phases_;
+  std::string remark_;
 };
 
 }  // namespace mvr::plugin

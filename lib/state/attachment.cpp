@@ -6,6 +6,7 @@
 #include <array>
 
 #include "mvr/base/text.hpp"
+#include "mvr/net/types.hpp"
 
 namespace mvr::state {
 namespace {
@@ -41,7 +42,7 @@ std::string temporary_name(const Attachment& attachment) {
 }
 
 std::string alias(const Attachment& attachment) {
-  const std::string prefix = "macvlan-rdma:";
+  const std::string prefix = net::kAliasPrefix;
   const std::string text = attachment.to_string();
   return prefix + (prefix.size() + text.size() <= kMaxAlias ? text : digest(attachment));
 }

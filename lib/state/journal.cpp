@@ -88,6 +88,10 @@ Result<bool> Journal::open_file(const Budget& budget, IfMissing if_missing) {
   }
 }
 
+Journal Journal::none(const Attachment& attachment) {
+  return {"", attachment};
+}
+
 Result<Journal> Journal::open(const std::string& directory, const Attachment& attachment,
                               const Budget& budget, IfMissing if_missing) {
   Journal journal(directory, attachment);
@@ -161,11 +165,11 @@ Result<void> Journal::write(const Record& record) {
 }
 
 Result<void> Journal::remove() {
-  if (!directory_fd_) {
+  if (!fd_) {
     return {};
   }
   ::unlinkat(directory_fd_.get(), temporary().c_str(), 0);  // of a writer that was killed
-  if (fd_ && ::unlinkat(directory_fd_.get(), file_.c_str(), 0) != 0 && errno != ENOENT) {
+  if (::unlinkat(directory_fd_.get(), file_.c_str(), 0) != 0 && errno != ENOENT) {
     return fail(sys_error(Code::io, errno, "remove " + name()));
   }
   fd_ = Fd();

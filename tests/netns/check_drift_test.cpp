@@ -107,7 +107,18 @@ TEST_CASE("CHECK finds another master", "[check][drift]") {
            "addr add 172.16.11.10/24 dev net1 metric 101\nlink set net1 up\n"
            "route add 172.16.11.0/24 dev net1 src 172.16.11.10 table 101\n"
            "route add default via 172.16.11.254 dev net1 table 101\n");
-  check_finds(world.runtime, {{"net1 master"}});
+  check_finds(world.runtime, {{"net1 master"}, {"net1 alias"}, {"net1 group"}});
+}
+
+TEST_CASE("CHECK finds a link that has lost our marks", "[check][drift]") {
+  SECTION("the group") {
+    const Drifted world("link set net1 group 0\n");
+    check_finds(world.runtime, {{"net1 group", "wanted 216", "found 0"}});
+  }
+  SECTION("the alias") {
+    const Drifted world("link set net1 alias somebody\n");
+    check_finds(world.runtime, {{"net1 alias", "wanted macvlan-rdma:", "found somebody"}});
+  }
 }
 
 TEST_CASE("CHECK finds another queue length than the configured one", "[check][drift]") {

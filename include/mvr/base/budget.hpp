@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// The time one verb may take and the signals that end it early. Every wait in the program is one
-/// of `Budget::wait`, so nothing can hang and nothing needs a signal handler.
+/// The time one verb may take and the signals that end it early. Whoever waits for others (IPAM, a
+/// gateway, a lock) does so by `Budget::wait`; so nobody can hang us, and no signal handler is
+/// needed.
 #pragma once
 
 #include <chrono>

@@ -38,8 +38,7 @@ class Address {
 
   [[nodiscard]] bool is_any() const;
   [[nodiscard]] bool is_loopback() const;
-  [[nodiscard]] bool is_multicast() const;   ///< IPv4's limited broadcast counts as well
-  [[nodiscard]] bool is_link_local() const;  ///< 169.254.0.0/16, fe80::/10
+  [[nodiscard]] bool is_multicast() const;  ///< IPv4's limited broadcast counts as well
 
   auto operator<=>(const Address&) const = default;
 

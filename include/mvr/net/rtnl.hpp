@@ -35,18 +35,6 @@ Result<std::optional<Route>> find_route(Socket& socket, const ip::Address& desti
 
 Result<std::vector<Rule>> read_rules(Socket& socket, ip::Family family);
 
-/// What a new macvlan is to be. It is made by the socket of the master's netns.
-struct MacvlanSpec {
-  std::string name;
-  IfIndex master = IfIndex::none;
-  MacvlanInfo info;
-  std::optional<ip::Mac> mac;      ///< nothing = the kernel's choice; passthru takes the master's
-  std::uint32_t mtu = 0;           ///< 0 = the master's
-  std::uint32_t tx_queue_len = 0;  ///< 0 = the kernel's default
-
-  bool operator==(const MacvlanSpec&) const = default;
-};
-
 /// Creates the link straight in the netns `target`, down, in the group that marks it as ours.
 /// EEXIST: the name is taken there (before Linux 6.15: or in the socket's netns); EBUSY: the master
 /// is taken by a passthru macvlan, an ipvlan or a bridge; EADDRINUSE on later `up`: the MAC.

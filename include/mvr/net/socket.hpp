@@ -15,9 +15,10 @@ namespace mvr::net {
 /// queued its whole answer, or its next part, when send returns. All errors carry Code::io, the
 /// kernel's errno, and its extended ack as details; callers give them their own code.
 ///
-/// Interrupted calls (EINTR) are repeated. ENOBUFS: reads are asked again; for a change the ack is
-/// still awaited. An interrupted dump (NLM_F_DUMP_INTR) is repeated for half a second, then its
-/// last answer is taken, as the objects looked for are hardly ever those that changed.
+/// Interrupted calls (EINTR) are repeated. ENOBUFS: a dump is asked for again; any other answer is
+/// still awaited. What another process sends to the socket is ignored. An interrupted dump
+/// (NLM_F_DUMP_INTR) is repeated for half a second, then its last answer is taken, as the objects
+/// looked for are hardly ever those that changed.
 class Socket {
  public:
   /// \param protocol NETLINK_ROUTE or another family of netlink(7)

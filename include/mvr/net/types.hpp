@@ -22,6 +22,9 @@ constexpr int to_int(IfIndex index) {
 /// Free in iproute2's rt_protos; conf/iproute2 gives it a name there.
 inline constexpr std::uint8_t kOurMark = 216;
 
+/// What the alias of our links begins with.
+inline constexpr const char* kAliasPrefix = "macvlan-rdma:";
+
 /// \source linux/rtnetlink.h, enum rt_class_t
 inline constexpr std::uint32_t kTableDefault = 253;
 inline constexpr std::uint32_t kTableMain = 254;
@@ -61,8 +64,21 @@ struct Link {
   bool operator==(const Link&) const = default;
 };
 
-/// True for a macvlan that this program has made.
+/// True for a macvlan that this program has made, by group or alias: one mark is enough, should
+/// somebody have changed the other.
 bool is_ours(const Link& link);
+
+/// What a new macvlan is to be. It is made by the socket of the master's netns.
+struct MacvlanSpec {
+  std::string name;
+  IfIndex master = IfIndex::none;
+  MacvlanInfo info;
+  std::optional<ip::Mac> mac;      ///< nothing = the kernel's choice; passthru takes the master's
+  std::uint32_t mtu = 0;           ///< 0 = the master's
+  std::uint32_t tx_queue_len = 0;  ///< 0 = the kernel's default
+
+  bool operator==(const MacvlanSpec&) const = default;
+};
 
 struct IfAddress {
   IfIndex index = IfIndex::none;

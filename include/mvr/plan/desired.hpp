@@ -61,9 +61,6 @@ DesiredLink plan_link(const cni::NetConf& conf, const net::Link& master, Where m
 /// The link's sysctls under the name that it has at the moment.
 std::vector<net::Sysctl> sysctls_of(const DesiredLink& link, const std::string& current_name);
 
-/// True for names like net1, whose table follows from the name alone.
-bool has_table_by_name(const std::string& ifname);
-
 /// Chooses the tables and priorities for ADD.
 /// \param claimed tables that other attachments of this pod have in their journals, for NICs that
 ///                are still being made
@@ -91,7 +88,7 @@ DesiredShared plan_shared(const cni::NetConf& conf, const Facts& facts, const Pl
 /// One NIC's addresses, table, rules and gateways. Pure: no clock, no kernel.
 /// \param nic the link as it is; its index goes into the routes
 /// Fails with Code::bad_config for what IPAM cannot mean (no unicast address, a gateway that is the
-/// NIC's own address), Code::unsupported_field for IPv6.
+/// NIC's own address), Code::unsupported_field for IPv6, Code::routing for a table of others.
 Result<DesiredNic> plan_nic(const cni::NetConf& conf, const Facts& facts, const Place& place,
                             net::IfIndex nic, const std::string& ifname,
                             const cni::AddResult& ipam);

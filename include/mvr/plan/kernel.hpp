@@ -10,7 +10,6 @@
 
 #include "mvr/base/error.hpp"
 #include "mvr/net/netns.hpp"
-#include "mvr/net/rtnl.hpp"
 #include "mvr/net/sysctl.hpp"
 #include "mvr/net/types.hpp"
 

@@ -31,9 +31,11 @@ struct LinkExpectation {
   std::uint32_t mtu = 0;           ///< 0 = anything
   std::uint32_t tx_queue_len = 0;  ///< 0 = anything
   net::IfIndex master = net::IfIndex::none;
+  bool is_master_elsewhere = true;  ///< in another netns than the link
+  std::string alias;
 };
 
-/// The link alone: existence, kind, mode, master, MAC, MTU, queue lengths, up.
+/// The link alone: existence, kind, mode, master, MAC, MTU, queue lengths, up, and our marks.
 std::vector<Mismatch> verify_link(const LinkExpectation& wanted, const net::Link* found);
 
 /// Addresses of the NIC, with the metric of their connected routes. Others on the NIC are no

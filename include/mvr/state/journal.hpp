@@ -45,6 +45,9 @@ class Journal {
   static Result<Journal> open(const std::string& directory, const Attachment& attachment,
                               const Budget& budget, IfMissing if_missing = IfMissing::leave);
 
+  /// A journal that says nothing and of which nothing is to be removed.
+  static Journal none(const Attachment& attachment);
+
   /// What the journal says. Nothing if there is no file, or one that is empty, cut short, foreign.
   [[nodiscard]] const std::optional<Record>& record() const { return record_; }
 

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/fake_kernel.hpp"
+
+#include <algorithm>
+
+namespace mvr::test {
+namespace {
+
+using plan::Op;
+using plan::Where;
+
+Result<void> answer(int error) {
+  if (error != 0) {
+    return fail(sys_error(Code::io, error, "the kernel answers"));
+  }
+  return {};
+}
+
+template <typename Key, typename Member>
+std::optional<net::Link> find_link(const std::vector<net::Link>& links, const Key& key,
+                                   Member member) {
+  const auto found = std::ranges::find(links, key, member);
+  return found != links.end() ? std::optional(*found) : std::nullopt;
+}
+
+std::string verb(Op op) {
+  return op == Op::add ? "add " : "remove ";
+}
+
+}  // namespace
+
+std::string FakeKernel::name_of(net::IfIndex index) const {
+  const auto link = find_link(world_.pod_links, index, &net::Link::index);
+  return link ? link->name : "interface " + std::to_string(to_int(index));
+}
+
+Result<void> FakeKernel::record(std::string words, const std::function<int()>& work) {
+  changes_.push_back(std::move(words));
+  const auto failure = failures_.find(changes_.size());
+  if (failure == failures_.end()) {
+    return answer(work());
+  }
+  if (failure->second.when == Failing::afterwards) {
+    const int refused = work();
+    return answer(refused != 0 ? refused : failure->second.error);
+  }
+  return answer(failure->second.error);
+}
+
+Result<std::optional<net::Link>> FakeKernel::read_link(Where where, const std::string& name) {
+  const auto& links = where == Where::host ? world_.host_links : world_.pod_links;
+  return find_link(links, name, &net::Link::name);
+}
+
+Result<std::optional<net::Link>> FakeKernel::read_link(Where where, net::IfIndex index) {
+  const auto& links = where == Where::host ? world_.host_links : world_.pod_links;
+  return find_link(links, index, &net::Link::index);
+}
+
+Result<std::vector<net::IfAddress>> FakeKernel::read_addresses(Where where, ip::Family family,
+                                                               net::IfIndex index) {
+  const auto& all = where == Where::host ? world_.host_addresses : world_.pod_addresses;
+  std::vector<net::IfAddress> found;
+  std::ranges::copy_if(all, std::back_inserter(found), [&](const net::IfAddress& address) {
+    return address.index == index && address.prefix.family() == family;
+  });
+  return found;
+}
+
+Result<std::optional<net::Route>> FakeKernel::find_route(Where where,
+                                                         const ip::Address& destination) {
+  const auto& routes = where == Where::host ? world_.host_routes : world_.pod_routes;
+  const net::Route* route = find_match(routes, destination, net::kTableMain, net::IfIndex::none);
+  return route != nullptr ? std::optional(*route) : std::nullopt;
+}
+
+Result<std::vector<std::string>> FakeKernel::read_device_netdevs(const std::string& device) {
+  const auto found = world_.devices.find(device);
+  return found != world_.devices.end() ? found->second : std::vector<std::string>();
+}
+
+Result<std::vector<net::Link>> FakeKernel::read_pod_links() {
+  return world_.pod_links;
+}
+
+Result<std::vector<net::IfAddress>> FakeKernel::read_pod_addresses(ip::Family family) {
+  auto addresses = world_.pod_addresses;
+  std::erase_if(addresses, [&](const auto& a) { return a.prefix.family() != family; });
+  return addresses;
+}
+
+Result<std::vector<net::Route>> FakeKernel::read_pod_routes(ip::Family family) {
+  auto routes = world_.pod_routes;
+  std::erase_if(routes, [&](const net::Route& route) { return route.dst.family() != family; });
+  return routes;
+}
+
+Result<std::vector<net::Rule>> FakeKernel::read_pod_rules(ip::Family family) {
+  auto rules = world_.pod_rules;
+  std::erase_if(rules, [&](const net::Rule& rule) { return rule.family != family; });
+  return rules;
+}
+
+Result<std::vector<std::optional<std::string>>> FakeKernel::read_pod_sysctls(
+    const std::vector<std::string>& paths) {
+  std::vector<std::optional<std::string>> values;
+  for (const std::string& path : paths) {
+    const auto found = world_.pod_sysctls.find(path);
+    values.push_back(found != world_.pod_sysctls.end() ? std::optional(found->second)
+                                                       : std::nullopt);
+  }
+  return values;
+}
+
+Result<void> FakeKernel::create_macvlan(Where where, const net::MacvlanSpec& spec) {
+  return record("create macvlan " + spec.name, [&] {
+    return test::create_macvlan(world_, where, spec, net::IfIndex{next_index_++});
+  });
+}
+
+Result<void> FakeKernel::rename_and_raise(net::IfIndex index, const std::string& name,
+                                          const std::string& alias) {
+  return record("name " + name_of(index) + ' ' + name + " and raise it",
+                [&] { return test::rename_and_raise(world_, index, name, alias); });
+}
+
+Result<void> FakeKernel::delete_pod_link(net::IfIndex index) {
+  return record("delete link " + name_of(index), [&] { return delete_link(world_, index); });
+}
+
+Result<void> FakeKernel::write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) {
+  std::string words = "write";
+  for (const net::Sysctl& sysctl : sysctls) {
+    words += ' ' + sysctl.path + '=' + sysctl.value;
+  }
+  return record(words, [&] { return write_sysctls(world_, sysctls); });
+}
+
+Result<void> FakeKernel::change(Op op, const net::IfAddress& address) {
+  const std::string words = address.prefix.to_string() + " dev " + name_of(address.index);
+  return record(verb(op) + "address " + words, [&] {
+    return op == Op::add ? add_address(world_, address) : remove_address(world_, address);
+  });
+}
+
+Result<void> FakeKernel::change(Op op, const net::Route& route) {
+  return record(verb(op) + "route " + net::describe(route, name_of(route.nic)), [&] {
+    return op == Op::add ? add_route(world_, route) : remove_route(world_, route);
+  });
+}
+
+Result<void> FakeKernel::change(Op op, const net::Rule& rule) {
+  return record(verb(op) + "rule " + net::describe(rule),
+                [&] { return op == Op::add ? add_rule(world_, rule) : remove_rule(world_, rule); });
+}
+
+}  // namespace mvr::test
