@@ -7,10 +7,25 @@
 #include <netlink/attr.h>
 
 #include "mvr/net/rtnl.hpp"
+#include "net/codec.hpp"
 #include "net/message.hpp"
 
 namespace mvr::net {
 namespace {
+
+Result<IfAddressPtr> make_address(const IfAddress& address) {
+  IfAddressPtr object(rtnl_addr_alloc());
+  const AddressPtr local = make_nl_address(address.prefix);
+  if (!object || !local) {
+    return fail(build_error("address"));
+  }
+  rtnl_addr_set_ifindex(object.get(), to_int(address.index));
+  rtnl_addr_set_local(object.get(), local.get());
+  rtnl_addr_set_scope(object.get(), address.scope);
+  return object;
+}
+
+}  // namespace
 
 /// By hand: libnl-route's address has no IFA_RT_PRIORITY.
 std::optional<IfAddress> parse_address(nlmsghdr* message) {
@@ -37,39 +52,29 @@ std::optional<IfAddress> parse_address(nlmsghdr* message) {
                    (flags & IFA_F_TENTATIVE) != 0};
 }
 
-Result<IfAddressPtr> make_address(const IfAddress& address) {
-  IfAddressPtr object(rtnl_addr_alloc());
-  const AddressPtr local = make_nl_address(address.prefix);
-  if (!object || !local) {
-    return fail(build_error("address"));
-  }
-  rtnl_addr_set_ifindex(object.get(), to_int(address.index));
-  rtnl_addr_set_local(object.get(), local.get());
-  rtnl_addr_set_scope(object.get(), address.scope);
-  return object;
-}
-
-}  // namespace
-
 Result<std::vector<IfAddress>> read_addresses(Socket& socket, ip::Family family, IfIndex index) {
   const ifaddrmsg header{static_cast<std::uint8_t>(to_af(family)), 0, 0, 0,
                          static_cast<std::uint32_t>(to_int(index))};
   return dump(socket, "RTM_GETADDR", make_request(RTM_GETADDR, header), parse_address);
 }
 
-Result<void> add_address(Socket& socket, const IfAddress& address) {
+Result<MessagePtr> make_new_address(const IfAddress& address) {
   const IfAddressPtr object = MVR_TRY(make_address(address));
-  return build_and_change(socket, "RTM_NEWADDR", [&](nl_msg** message) {
+  return build_request("RTM_NEWADDR", [&](nl_msg** message) {
     const int code = rtnl_addr_build_add_request(object.get(), NLM_F_CREATE | NLM_F_EXCL, message);
     return code < 0 ? code : nla_put_u32(*message, IFA_RT_PRIORITY, address.metric);
   });
 }
 
+Result<void> add_address(Socket& socket, const IfAddress& address) {
+  return socket.change(MVR_TRY(make_new_address(address)));
+}
+
 Result<void> delete_address(Socket& socket, const IfAddress& address) {
   const IfAddressPtr object = MVR_TRY(make_address(address));
-  return build_and_change(socket, "RTM_DELADDR", [&](nl_msg** message) {
+  return socket.change(MVR_TRY(build_request("RTM_DELADDR", [&](nl_msg** message) {
     return rtnl_addr_build_delete_request(object.get(), 0, message);
-  });
+  })));
 }
 
 }  // namespace mvr::net

@@ -10,6 +10,7 @@
 #include <netlink/attr.h>
 
 #include "mvr/net/rtnl.hpp"
+#include "net/codec.hpp"
 #include "net/message.hpp"
 
 namespace mvr::net {
@@ -32,31 +33,6 @@ void parse_kind(nlattr* linkinfo, Link& link) {
   if (link.kind == "macvlan" && attributes[IFLA_INFO_DATA] != nullptr) {
     link.macvlan = parse_macvlan(attributes[IFLA_INFO_DATA]);
   }
-}
-
-/// By hand: libnl-route's link has neither bcqueuelen nor a hardware address of other lengths.
-std::optional<Link> parse_link(nlmsghdr* message) {
-  std::array<nlattr*, IFLA_MAX + 1> attributes{};
-  if (message->nlmsg_type != RTM_NEWLINK ||
-      nlmsg_parse(message, sizeof(ifinfomsg), attributes.data(), IFLA_MAX, nullptr) != 0) {
-    return std::nullopt;
-  }
-  const auto* header = static_cast<const ifinfomsg*>(nlmsg_data(message));
-  Link link;
-  link.index = IfIndex{header->ifi_index};
-  link.arp_type = header->ifi_type;
-  link.is_up = (header->ifi_flags & IFF_UP) != 0;
-  link.is_running = (header->ifi_flags & IFF_RUNNING) != 0;
-  link.name = read_string(attributes[IFLA_IFNAME]);
-  link.alias = read_string(attributes[IFLA_IFALIAS]);
-  link.mac = ip::Mac::from_bytes(payload(attributes[IFLA_ADDRESS]));
-  link.mtu = read_u32(attributes[IFLA_MTU]);
-  link.tx_queue_len = read_u32(attributes[IFLA_TXQLEN]);
-  link.group = read_u32(attributes[IFLA_GROUP]);
-  link.lower = IfIndex{static_cast<int>(read_u32(attributes[IFLA_LINK]))};
-  link.has_lower_elsewhere = attributes[IFLA_LINK_NETNSID] != nullptr;
-  parse_kind(attributes[IFLA_LINKINFO], link);
-  return link;
 }
 
 /// RTM_GETLINK without the counters, which are most of an answer.
@@ -110,6 +86,31 @@ Result<LinkPtr> make_link() {
 
 }  // namespace
 
+/// By hand: libnl-route's link has neither bcqueuelen nor a hardware address of other lengths.
+std::optional<Link> parse_link(nlmsghdr* message) {
+  std::array<nlattr*, IFLA_MAX + 1> attributes{};
+  if (message->nlmsg_type != RTM_NEWLINK ||
+      nlmsg_parse(message, sizeof(ifinfomsg), attributes.data(), IFLA_MAX, nullptr) != 0) {
+    return std::nullopt;
+  }
+  const auto* header = static_cast<const ifinfomsg*>(nlmsg_data(message));
+  Link link;
+  link.index = IfIndex{header->ifi_index};
+  link.arp_type = header->ifi_type;
+  link.is_up = (header->ifi_flags & IFF_UP) != 0;
+  link.is_running = (header->ifi_flags & IFF_RUNNING) != 0;
+  link.name = read_string(attributes[IFLA_IFNAME]);
+  link.alias = read_string(attributes[IFLA_IFALIAS]);
+  link.mac = ip::Mac::from_bytes(payload(attributes[IFLA_ADDRESS]));
+  link.mtu = read_u32(attributes[IFLA_MTU]);
+  link.tx_queue_len = read_u32(attributes[IFLA_TXQLEN]);
+  link.group = read_u32(attributes[IFLA_GROUP]);
+  link.lower = IfIndex{static_cast<int>(read_u32(attributes[IFLA_LINK]))};
+  link.has_lower_elsewhere = attributes[IFLA_LINK_NETNSID] != nullptr;
+  parse_kind(attributes[IFLA_LINKINFO], link);
+  return link;
+}
+
 Result<std::optional<Link>> read_link(Socket& socket, const std::string& name) {
   MessagePtr request = make_get(IfIndex::none);
   // Both attributes find alternative names; IFLA_IFNAME takes at most 15 bytes.
@@ -128,12 +129,12 @@ Result<std::vector<Link>> read_links(Socket& socket) {
   return dump(socket, "RTM_GETLINK", make_get(IfIndex::none), parse_link);
 }
 
-Result<void> create_macvlan(Socket& socket, const MacvlanSpec& spec, const Netns& target) {
+Result<MessagePtr> make_new_macvlan(const MacvlanSpec& spec, int target_netns) {
   const LinkPtr link = MVR_TRY(make_link());
   rtnl_link_set_name(link.get(), spec.name.c_str());
   rtnl_link_set_link(link.get(), to_int(spec.master));
   rtnl_link_set_group(link.get(), kOurMark);
-  rtnl_link_set_ns_fd(link.get(), target.fd.get());
+  rtnl_link_set_ns_fd(link.get(), target_netns);
   if (spec.mac) {
     const auto& bytes = spec.mac->bytes();
     const AddressPtr mac(nl_addr_build(AF_LLC, bytes.data(), bytes.size()));
@@ -145,31 +146,40 @@ Result<void> create_macvlan(Socket& socket, const MacvlanSpec& spec, const Netns
   if (spec.tx_queue_len != 0) {
     rtnl_link_set_txqlen(link.get(), spec.tx_queue_len);
   }
-  return build_and_change(socket, "RTM_NEWLINK", [&](nl_msg** message) {
+  return build_request("RTM_NEWLINK", [&](nl_msg** message) {
     const int code = rtnl_link_build_add_request(link.get(), NLM_F_CREATE | NLM_F_EXCL, message);
     return code < 0 ? code : put_macvlan(*message, spec.info);
   });
 }
 
-Result<void> rename_and_raise(Socket& socket, IfIndex index, const std::string& name,
-                              const std::string& alias) {
+Result<void> create_macvlan(Socket& socket, const MacvlanSpec& spec, const Netns& target) {
+  return socket.change(MVR_TRY(make_new_macvlan(spec, target.fd.get())));
+}
+
+Result<MessagePtr> make_rename_and_raise(IfIndex index, const std::string& name,
+                                         const std::string& alias) {
   const LinkPtr old = MVR_TRY(make_link());
   const LinkPtr changes = MVR_TRY(make_link());
   rtnl_link_set_ifindex(old.get(), to_int(index));
   rtnl_link_set_name(changes.get(), name.c_str());
   rtnl_link_set_ifalias(changes.get(), alias.c_str());
   rtnl_link_set_flags(changes.get(), IFF_UP);
-  return build_and_change(socket, "RTM_SETLINK", [&](nl_msg** message) {
+  return build_request("RTM_SETLINK", [&](nl_msg** message) {
     return rtnl_link_build_change_request(old.get(), changes.get(), 0, message);
   });
+}
+
+Result<void> rename_and_raise(Socket& socket, IfIndex index, const std::string& name,
+                              const std::string& alias) {
+  return socket.change(MVR_TRY(make_rename_and_raise(index, name, alias)));
 }
 
 Result<void> delete_link(Socket& socket, IfIndex index) {
   const LinkPtr link = MVR_TRY(make_link());
   rtnl_link_set_ifindex(link.get(), to_int(index));
-  return build_and_change(socket, "RTM_DELLINK", [&](nl_msg** message) {
+  return socket.change(MVR_TRY(build_request("RTM_DELLINK", [&](nl_msg** message) {
     return rtnl_link_build_delete_request(link.get(), message);
-  });
+  })));
 }
 
 }  // namespace mvr::net

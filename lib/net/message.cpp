@@ -15,14 +15,14 @@ Error build_error(const char* what) {
   return sys_error(Code::io, ENOMEM, what);
 }
 
-Result<void> build_and_change(Socket& socket, const char* what, const Build& build) {
+Result<MessagePtr> build_request(const char* what, const Build& build) {
   nl_msg* message = nullptr;
   const int code = build(&message);
   MessagePtr request(message);
   if (code < 0 || !request) {
     return fail(build_error(what));
   }
-  return socket.change(std::move(request));
+  return request;
 }
 
 AddressPtr make_nl_address(const ip::Prefix& prefix) {
@@ -36,14 +36,6 @@ AddressPtr make_nl_address(const ip::Prefix& prefix) {
 
 AddressPtr make_nl_address(const ip::Address& address) {
   return make_nl_address(ip::Prefix::host(address));
-}
-
-std::optional<ip::Address> read_nl_address(const nl_addr* address) {
-  if (address == nullptr) {
-    return std::nullopt;
-  }
-  const auto* bytes = static_cast<const std::uint8_t*>(nl_addr_get_binary_addr(address));
-  return ip::Address::from_bytes({bytes, nl_addr_get_len(address)});
 }
 
 std::span<const std::uint8_t> payload(const nlattr* attribute) {

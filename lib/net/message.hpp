@@ -35,8 +35,8 @@ MessagePtr make_request(int type, Header header) {
 /// One of libnl-route's `rtnl_*_build_*_request`: makes a message, 0 or a negative code.
 using Build = std::function<int(nl_msg**)>;
 
-/// Builds a request and sends it as a change. \param what the request's name, for errors
-Result<void> build_and_change(Socket& socket, const char* what, const Build& build);
+/// What `build` makes. \param what the request's name, for errors
+Result<MessagePtr> build_request(const char* what, const Build& build);
 
 /// Sends a dump request and gathers what `parse` makes of each object.
 template <typename T>
@@ -58,9 +58,6 @@ Result<std::vector<T>> dump(Socket& socket, const char* what, MessagePtr request
 
 AddressPtr make_nl_address(const ip::Prefix& prefix);
 AddressPtr make_nl_address(const ip::Address& address);
-
-/// Nothing for null and for an address that is neither IPv4 nor IPv6.
-std::optional<ip::Address> read_nl_address(const nl_addr* address);
 
 /// The attribute's payload; empty for null.
 std::span<const std::uint8_t> payload(const nlattr* attribute);

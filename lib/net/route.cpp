@@ -3,9 +3,14 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
+#include <cstring>
+
 #include <netlink/attr.h>
 
 #include "mvr/net/rtnl.hpp"
+#include "net/codec.hpp"
 #include "net/message.hpp"
 
 namespace mvr::net {
@@ -22,43 +27,33 @@ RouteType parse_type(std::uint8_t type) {
   }
 }
 
-std::uint32_t read_metric(rtnl_route* route, int metric) {
-  std::uint32_t value = 0;
-  rtnl_route_get_metric(route, metric, &value);
-  return value;
+using Attributes = std::array<nlattr*, RTA_MAX + 1>;
+
+void read_metrics(nlattr* nested, Route& route) {
+  std::array<nlattr*, RTAX_MAX + 1> metrics{};
+  if (nested != nullptr && nla_parse_nested(metrics.data(), RTAX_MAX, nested, nullptr) == 0) {
+    route.mtu = read_u32(metrics[RTAX_MTU]);
+    route.advmss = read_u32(metrics[RTAX_ADVMSS]);
+  }
 }
 
-void parse_first_hop(rtnl_route* object, Route& route) {
-  auto* first = rtnl_route_nexthop_n(object, 0);
-  if (first == nullptr) {
+/// A route with several next hops has them in a list, each with attributes of its own.
+void read_first_hop(nlattr* list, Route& route) {
+  const auto bytes = payload(list);
+  rtnexthop hop{};
+  if (bytes.size() < sizeof(hop)) {
     return;
   }
-  route.nic = IfIndex{rtnl_route_nh_get_ifindex(first)};
-  route.gateway = read_nl_address(rtnl_route_nh_get_gateway(first));
-  route.is_onlink = (rtnl_route_nh_get_flags(first) & RTNH_F_ONLINK) != 0;
-}
-
-std::optional<Route> parse_route(nlmsghdr* message) {
-  rtnl_route* parsed = nullptr;
-  if (message->nlmsg_type != RTM_NEWROUTE || rtnl_route_parse(message, &parsed) < 0) {
-    return std::nullopt;
+  std::memcpy(&hop, bytes.data(), sizeof(hop));
+  route.nic = IfIndex{hop.rtnh_ifindex};
+  route.is_onlink = (hop.rtnh_flags & RTNH_F_ONLINK) != 0;
+  const std::size_t size = std::min<std::size_t>(hop.rtnh_len, bytes.size());
+  auto* first = static_cast<nlattr*>(nla_data(list)) + sizeof(hop) / sizeof(nlattr);
+  Attributes attributes{};
+  if (size > sizeof(hop) && nla_parse(attributes.data(), RTA_MAX, first,
+                                      static_cast<int>(size - sizeof(hop)), nullptr) == 0) {
+    route.gateway = ip::Address::from_bytes(payload(attributes[RTA_GATEWAY]));
   }
-  const RoutePtr object(parsed);
-  const ip::Family family = family_of(rtnl_route_get_family(object.get()));
-  const nl_addr* dst = rtnl_route_get_dst(object.get());
-  Route route;
-  // A default route's destination has no bytes in libnl.
-  route.dst.address = read_nl_address(dst).value_or(ip::Address::any(family));
-  route.dst.length = static_cast<std::uint8_t>(nl_addr_get_prefixlen(dst));
-  route.src = read_nl_address(rtnl_route_get_pref_src(object.get()));
-  route.table = rtnl_route_get_table(object.get());
-  route.metric = rtnl_route_get_priority(object.get());
-  route.mtu = read_metric(object.get(), RTAX_MTU);
-  route.advmss = read_metric(object.get(), RTAX_ADVMSS);
-  route.type = parse_type(rtnl_route_get_type(object.get()));
-  route.protocol = rtnl_route_get_protocol(object.get());
-  parse_first_hop(object.get(), route);
-  return route;
 }
 
 std::uint8_t scope_of(const Route& route) {
@@ -127,6 +122,35 @@ std::optional<Route> parse_listed_route(nlmsghdr* message) {
 
 }  // namespace
 
+/// By hand: libnl-route (3.7) reads beyond attributes that are too short, and never returns from a
+/// list of next hops in which one has the length 0.
+std::optional<Route> parse_route(nlmsghdr* message) {
+  Attributes attributes{};
+  if (message->nlmsg_type != RTM_NEWROUTE ||
+      nlmsg_parse(message, sizeof(rtmsg), attributes.data(), RTA_MAX, nullptr) != 0) {
+    return std::nullopt;
+  }
+  const auto* header = static_cast<const rtmsg*>(nlmsg_data(message));
+  Route route;
+  route.dst = {ip::Address::from_bytes(payload(attributes[RTA_DST]))
+                   .value_or(ip::Address::any(family_of(header->rtm_family))),
+               header->rtm_dst_len};
+  route.gateway = ip::Address::from_bytes(payload(attributes[RTA_GATEWAY]));
+  route.nic = IfIndex{static_cast<int>(read_u32(attributes[RTA_OIF]))};
+  route.src = ip::Address::from_bytes(payload(attributes[RTA_PREFSRC]));
+  route.table =
+      attributes[RTA_TABLE] != nullptr ? read_u32(attributes[RTA_TABLE]) : header->rtm_table;
+  route.metric = read_u32(attributes[RTA_PRIORITY]);
+  route.type = parse_type(header->rtm_type);
+  route.is_onlink = (header->rtm_flags & RTNH_F_ONLINK) != 0;
+  route.protocol = header->rtm_protocol;
+  read_metrics(attributes[RTA_METRICS], route);
+  if (attributes[RTA_MULTIPATH] != nullptr) {
+    read_first_hop(attributes[RTA_MULTIPATH], route);
+  }
+  return route;
+}
+
 Result<std::vector<Route>> read_routes(Socket& socket, ip::Family family) {
   return dump(socket, "RTM_GETROUTE", make_get(family, 0, 0), parse_listed_route);
 }
@@ -151,18 +175,22 @@ Result<std::optional<Route>> find_route(Socket& socket, const ip::Address& desti
   return route;
 }
 
-Result<void> add_route(Socket& socket, const Route& route) {
+Result<MessagePtr> make_new_route(const Route& route) {
   const RoutePtr object = MVR_TRY(make_route(route));
-  return build_and_change(socket, "RTM_NEWROUTE", [&](nl_msg** message) {
+  return build_request("RTM_NEWROUTE", [&](nl_msg** message) {
     return rtnl_route_build_add_request(object.get(), NLM_F_EXCL, message);
   });
 }
 
+Result<void> add_route(Socket& socket, const Route& route) {
+  return socket.change(MVR_TRY(make_new_route(route)));
+}
+
 Result<void> delete_route(Socket& socket, const Route& route) {
   const RoutePtr object = MVR_TRY(make_route(route));
-  return build_and_change(socket, "RTM_DELROUTE", [&](nl_msg** message) {
+  return socket.change(MVR_TRY(build_request("RTM_DELROUTE", [&](nl_msg** message) {
     return rtnl_route_build_del_request(object.get(), 0, message);
-  });
+  })));
 }
 
 }  // namespace mvr::net

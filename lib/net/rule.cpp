@@ -7,6 +7,7 @@
 #include <netlink/attr.h>
 
 #include "mvr/net/rtnl.hpp"
+#include "net/codec.hpp"
 #include "net/message.hpp"
 
 namespace mvr::net {
@@ -16,6 +17,28 @@ namespace {
 constexpr std::array kOtherSelectors = {
     FRA_DST,         FRA_IIFNAME,     FRA_FWMARK, FRA_FWMASK, FRA_IP_PROTO, FRA_UID_RANGE,
     FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_TUN_ID, FRA_L3MDEV, FRA_GOTO};
+
+Result<RulePtr> make_rule(const Rule& rule) {
+  RulePtr object(rtnl_rule_alloc());
+  if (!object) {
+    return fail(build_error("rule"));
+  }
+  rtnl_rule_set_family(object.get(), to_af(rule.family));
+  rtnl_rule_set_action(object.get(), FR_ACT_TO_TBL);
+  rtnl_rule_set_table(object.get(), rule.table);
+  rtnl_rule_set_prio(object.get(), rule.priority);
+  rtnl_rule_set_protocol(object.get(), rule.protocol);
+  if (rule.from) {
+    const AddressPtr from = make_nl_address(*rule.from);
+    rtnl_rule_set_src(object.get(), from.get());
+  }
+  if (!rule.oif.empty()) {
+    rtnl_rule_set_oif(object.get(), rule.oif.c_str());
+  }
+  return object;
+}
+
+}  // namespace
 
 /// By hand: libnl-route drops the attributes that it does not know, and a rule with fewer selectors
 /// is another rule.
@@ -43,46 +66,28 @@ std::optional<Rule> parse_rule(nlmsghdr* message) {
   return rule;
 }
 
-Result<RulePtr> make_rule(const Rule& rule) {
-  RulePtr object(rtnl_rule_alloc());
-  if (!object) {
-    return fail(build_error("rule"));
-  }
-  rtnl_rule_set_family(object.get(), to_af(rule.family));
-  rtnl_rule_set_action(object.get(), FR_ACT_TO_TBL);
-  rtnl_rule_set_table(object.get(), rule.table);
-  rtnl_rule_set_prio(object.get(), rule.priority);
-  rtnl_rule_set_protocol(object.get(), rule.protocol);
-  if (rule.from) {
-    const AddressPtr from = make_nl_address(*rule.from);
-    rtnl_rule_set_src(object.get(), from.get());
-  }
-  if (!rule.oif.empty()) {
-    rtnl_rule_set_oif(object.get(), rule.oif.c_str());
-  }
-  return object;
-}
-
-}  // namespace
-
 Result<std::vector<Rule>> read_rules(Socket& socket, ip::Family family) {
   fib_rule_hdr header{};
   header.family = static_cast<std::uint8_t>(to_af(family));
   return dump(socket, "RTM_GETRULE", make_request(RTM_GETRULE, header), parse_rule);
 }
 
-Result<void> add_rule(Socket& socket, const Rule& rule) {
+Result<MessagePtr> make_new_rule(const Rule& rule) {
   const RulePtr object = MVR_TRY(make_rule(rule));
-  return build_and_change(socket, "RTM_NEWRULE", [&](nl_msg** message) {
+  return build_request("RTM_NEWRULE", [&](nl_msg** message) {
     return rtnl_rule_build_add_request(object.get(), NLM_F_CREATE | NLM_F_EXCL, message);
   });
 }
 
+Result<void> add_rule(Socket& socket, const Rule& rule) {
+  return socket.change(MVR_TRY(make_new_rule(rule)));
+}
+
 Result<void> delete_rule(Socket& socket, const Rule& rule) {
   const RulePtr object = MVR_TRY(make_rule(rule));
-  return build_and_change(socket, "RTM_DELRULE", [&](nl_msg** message) {
+  return socket.change(MVR_TRY(build_request("RTM_DELRULE", [&](nl_msg** message) {
     return rtnl_rule_build_delete_request(object.get(), 0, message);
-  });
+  })));
 }
 
 }  // namespace mvr::net
