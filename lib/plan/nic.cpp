@@ -134,6 +134,14 @@ bool add_route(Builder& b, const net::Route& route) {
   return false;
 }
 
+/// True if the kernel makes a route of this key itself, with the address.
+bool is_connected(const Builder& b, const net::Route& route) {
+  const auto connects = [&](const cni::IpConfig& ip) {
+    return ip.address.network() == route.dst && ip.address.length < ip::bits(route.dst.family());
+  };
+  return route.metric == b.main_metric() && std::ranges::any_of(b.ipam.ips, connects);
+}
+
 void plan_addresses(Builder& b) {
   for (const cni::IpConfig& ip : b.ipam.ips) {
     net::IfAddress address;
@@ -219,7 +227,8 @@ std::optional<ip::Prefix> find_covering(const Builder& b, const ip::Prefix& dst)
 }
 
 void add_to_main(Builder& b, const cni::RouteConfig& wanted, std::uint32_t metric) {
-  if (!add_route(b, to_route(b, wanted, net::kTableMain, metric))) {
+  const net::Route route = to_route(b, wanted, net::kTableMain, metric);
+  if (is_connected(b, route) || !add_route(b, route)) {
     return;
   }
   cni::RouteConfig shown = wanted;
@@ -303,9 +312,12 @@ cni::AddResult normalize(cni::AddResult ipam) {
 
 Result<void> check_routes(const cni::AddResult& ipam, const Facts& facts, const Place& place) {
   for (const cni::RouteConfig& route : ipam.routes) {
-    if (route.dst.family() == ip::Family::v6) {
+    const bool has_v6_gateway = route.gateway && route.gateway->family() == ip::Family::v6;
+    if (route.dst.family() == ip::Family::v6 || has_v6_gateway) {
       return fail(Code::unsupported_field,
-                  "IPAM's route to " + route.dst.to_string() + ": IPv6 is not supported yet");
+                  "IPAM's route to " + route.dst.to_string() +
+                      (has_v6_gateway ? " via " + route.gateway->to_string() : "") +
+                      ": IPv6 is not supported yet");
     }
     MVR_TRY(check_table(route, facts, place));
     // The kernel would take it, and drop the packets.

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The journal's text.
+#include <concepts>
+#include <utility>
+
 #include <nlohmann/json.hpp>
 
 #include "mvr/state/journal.hpp"
@@ -14,15 +17,34 @@ constexpr int kFormat = 1;
 
 constexpr cni::Version kIpamVersion{1, 1, 0};
 
+/// The number, or nothing when it is none or the type cannot hold it.
+template <std::integral T>
+std::optional<T> to_number(const Json& json) {
+  if (json.is_number_unsigned()) {
+    const auto value = json.get<std::uint64_t>();
+    return std::in_range<T>(value) ? std::optional(static_cast<T>(value)) : std::nullopt;
+  }
+  if (json.is_number_integer()) {
+    const auto value = json.get<std::int64_t>();
+    return std::in_range<T>(value) ? std::optional(static_cast<T>(value)) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
 /// The field's value, or nothing when it is missing or of another type.
 template <typename T>
 std::optional<T> get(const Json& json, const char* key) {
   const auto field = json.find(key);
-  const bool is_typed =
-      field != json.end() && (std::is_same_v<T, std::string> ? field->is_string()
-                              : std::is_same_v<T, bool>      ? field->is_boolean()
-                                                             : field->is_number_integer());
-  return is_typed ? std::optional(field->template get<T>()) : std::nullopt;
+  if (field == json.end()) {
+    return std::nullopt;
+  }
+  if constexpr (std::is_same_v<T, std::string>) {
+    return field->is_string() ? std::optional(field->template get<T>()) : std::nullopt;
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return field->is_boolean() ? std::optional(field->template get<T>()) : std::nullopt;
+  } else {
+    return to_number<T>(*field);
+  }
 }
 
 /// A wrong or missing field leaves its default and clears `is_whole`.
