@@ -27,6 +27,17 @@ Result<std::string> read_name(const Json& document) {
   return *name;
 }
 
+/// Who feeds a whole list by hand would otherwise get a NIC on the default master.
+Result<void> refuse_list(const Json& document) {
+  const Json* plugins = find_value(document, "plugins");
+  if (plugins == nullptr || !plugins->is_array()) {
+    return {};
+  }
+  return fail(Code::bad_config,
+              "plugins: this is a network configuration list; a plugin gets one object of it, with "
+              "the list's name and cniVersion");
+}
+
 Result<Json> parse_defaults(std::string_view text) {
   if (text.empty()) {
     return Json::object();
@@ -108,6 +119,7 @@ Result<ParsedConf> parse_netconf(std::string_view json, std::string_view default
   }
   ParsedConf out;
   set_defaults(out.conf);
+  MVR_TRY(refuse_list(*document));
   out.conf.name = MVR_TRY(read_name(*document));
   out.conf.cni_version = MVR_TRY(read_cni_version(*document));
   const Json below = MVR_TRY(parse_defaults(defaults));

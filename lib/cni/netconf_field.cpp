@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <utility>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -68,13 +70,40 @@ std::string to_text(milliseconds duration) {
                                            : std::to_string(duration.count()) + "ms";
 }
 
-void report_unknown(const Field& member) {
-  constexpr std::string_view kUnknown = "unknown key";
+/// The fewest letters to insert, remove or replace that make one text of the other (Levenshtein).
+std::size_t edit_distance(std::string_view from, std::string_view to) {
+  std::vector<std::size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < to.size(); ++j) {
+      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+/// "; did you mean master?" for a key that is nearly one of these.
+std::string suggest(std::string_view key, std::span<const std::string_view> known) {
+  constexpr std::size_t kMaxKey = 64;
+  constexpr std::size_t kNear = 2;
+  for (const std::string_view name : known) {
+    if (key.size() <= kMaxKey && name.size() > kNear && edit_distance(key, name) <= kNear) {
+      return "; did you mean " + std::string(name) + '?';
+    }
+  }
+  return {};
+}
+
+void report_unknown(const Field& member, const std::string& suggestion) {
+  const std::string text = "unknown key" + suggestion;
   if (member.conf().strict) {
     add_problem(member, Code::unsupported_field,
-                std::string(kUnknown) + "; only documented keys are allowed with \"strict\"");
+                text + "; only documented keys are allowed with \"strict\"");
   } else {
-    member.warn(kUnknown);
+    member.warn(text);
   }
 }
 
@@ -211,7 +240,7 @@ void report_keys(const Field& object, std::span<const std::string_view> known) {
       continue;  // reserved for runtimes
     }
     if (name == known.end()) {
-      report_unknown(member);
+      report_unknown(member, suggest(it.key(), known));
     } else if (const Member taken = find_member(object.value, *name); taken.key != it.key()) {
       member.warn("ignored, since " + std::string(taken.key) + " is there as well");
     } else if (it.key() != *name) {

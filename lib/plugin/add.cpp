@@ -147,6 +147,7 @@ Result<Ground> prepare(Attempt& a) {
   const cni::NetConf& conf = a.call.conf;
   Ground ground;
   ground.facts = MVR_TRY(plan::observe(a.kernel, conf, a.attachment.ifname));
+  a.call.timeline.set_master(ground.facts.master.name);
   MVR_TRY(refuse_taken_name(a, ground.facts.pod));
   a.elders = find_our_links(ground.facts.pod.links);
   const auto claims = find_claims(a, ground.facts.pod);
@@ -200,8 +201,10 @@ Result<cni::AddResult> ask_ipam(Attempt& a) {
 
 std::string describe_silence(const Ground& ground, const probe::Answer& answer) {
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(answer.elapsed).count();
+  const std::string silence =
+      ground.facts.master.is_up ? "no carrier" : "no carrier, the master is down";
   const std::string tries =
-      answer.attempts == 0 ? "no carrier" : std::to_string(answer.attempts) + " ARP requests";
+      answer.attempts == 0 ? silence : std::to_string(answer.attempts) + " ARP requests";
   return "gateway " + answer.target.gateway.to_string() + " does not answer (master " +
          ground.facts.master.name + ", address " + answer.target.source.to_string() + ", " + tries +
          " in " + std::to_string(ms) + " ms)";
@@ -365,6 +368,7 @@ Result<void> add(const Call& call) {
                   .network = {*kernel, on_step}};
   Result<void> made = make(attempt);
   if (!made) {
+    call.timeline.end_phase("failed");
     take_back(attempt);
   }
   return made;

@@ -82,6 +82,7 @@ void Timeline::finish(std::string_view verb, const Result<void>& outcome) const 
             {{"outcome", outcome ? "ok" : "failed"},
              {"code", code},
              {"error", error},
+             {"master", master_},
              {"total_us", total},
              {"phases_us", phases_},
              {"remark", remark_},

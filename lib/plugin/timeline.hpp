@@ -30,6 +30,9 @@ class Timeline {
   /// Something to be said in the verb's one line.
   void remark(std::string_view text) { remark_ = text; }
 
+  /// The master that was chosen.
+  void set_master(std::string_view name) { master_ = name; }
+
   /// The verb's one line.
   void finish(std::string_view verb, const Result<void>& outcome) const;
 
@@ -40,6 +43,7 @@ class Timeline {
   Clock::time_point start_ = Clock::now();
   Clock::time_point phase_start_ = start_;
   std::string phases_;
+  std::string master_;
   std::string remark_;
 };
 

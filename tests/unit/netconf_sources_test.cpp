@@ -166,3 +166,17 @@ TEST_CASE("valid attachments of GC: absent is not empty", "[cni][netconf]") {
     CHECK_FALSE(parsed.conf.valid_attachments);
   }
 }
+
+TEST_CASE("a key that is nearly a known one is suggested", "[cni][netconf]") {
+  CHECK(warnings(R"("mastr":"rail1")").front() ==
+        "mastr \"rail1\": unknown key; did you mean master?");
+  CHECK(contains(refuse(R"("strict":true,"gatewayProbe":{"polcy":"warn"})").msg,
+                 "did you mean policy?"));
+  CHECK_FALSE(contains(warnings(R"("somethingElse":1)").front(), "did you mean"));
+}
+
+TEST_CASE("a whole list is no plugin's configuration", "[cni][netconf]") {
+  const Error error = hard_error(config(R"("plugins":[{"type":"macvlan-rdma"}])"));
+  CHECK(error.code == Code::bad_config);
+  CHECK(contains(error.msg, "plugins: this is a network configuration list"));
+}

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import sys
+import textwrap
 
 import multus
 import terminal
@@ -42,7 +43,7 @@ def show_add(pod):
     terminal.heading(2, "ADD: eight calls, as Multus makes them")
     terminal.explain("""For each of the pod's eight NetworkAttachmentDefinitions the plugin makes a
         macvlan on that rail's NIC, asks host-local for an address, proves by ARP that the gateway
-        is there, and lays out the routes. No daemon, no other plugin.""")
+        is there, and lays out the routes. No daemon, no plugin but the IPAM's.""")
     answers = {n: require(pod.call("ADD", n), f"ADD net{n}") for n in world.RAILS}
     rows = []
     for n, answer in answers.items():
@@ -134,8 +135,10 @@ def show_trace(answer):
     largest = max(us for _, us in steps)
     rows = [[us, terminal.bar(us, largest, 12), name] for name, us in steps]
     terminal.table(["µs", "", "step of net1's ADD"], rows)
-    terminal.remark(f"{sum(us for _, us in steps)} µs in {len(steps)} steps; the call took "
-                    f"{answer.milliseconds:.1f} ms with the start of the process.")
+    terminal.remark(f"{sum(us for _, us in steps)} µs in {len(steps)} steps. The whole call took "
+                    f"{answer.milliseconds:.1f} ms:")
+    rows = [[round(us / 1000, 1), name] for name, us in answer.phases()]
+    terminal.table(["ms", "part of the call"], rows)
     return True
 
 
@@ -150,7 +153,8 @@ def show_silent_gateway(plugin):
     answer = pod.call("ADD", 3)
     world.set_gateway_answers(3, True)
     print()
-    terminal.verbatim(json.dumps(answer.body, indent=2, ensure_ascii=False))
+    for line in json.dumps(answer.body, indent=2, ensure_ascii=False).splitlines():
+        terminal.verbatim(textwrap.fill(line, 96, subsequent_indent=" " * 10))
     print()
     good = terminal.verdict(answer.status == 1 and answer.body.get("code") == 104,
                             f"refused with code 104 after {answer.milliseconds:.0f} ms")

@@ -55,6 +55,11 @@ class Answer:
         except ValueError:
             self.body = {"msg": f"no JSON on standard output: {stdout[:200]}"}
 
+    def phases(self):
+        """(part, microseconds) of the whole call, as its one line in the log has them."""
+        parts = dict(FIELD.findall(self.stderr)).get("phases_us", "").strip('"')
+        return [(name, int(us)) for name, us in (part.split(":") for part in parts.split())]
+
     def steps(self):
         """(step, microseconds) for each step in the log, in order."""
         found = []
