@@ -229,7 +229,6 @@ Result<void> probe_gateways(Attempt& a, const Ground& ground, const net::Link& l
   const Fd socket = MVR_TRY(open_arp_socket(a.netns));
   const auto answers =
       MVR_TRY(probe::probe_gateways(socket, options, nic.gateways, has_carrier, a.call.budget));
-  a.call.timeline.end_phase("probe");
   for (const probe::Answer& answer : answers) {
     if (!answer.mac && conf.policy == cni::ProbePolicy::fail) {
       return fail(Code::gateway_unreachable, describe_silence(ground, answer));
@@ -290,6 +289,8 @@ Result<void> make(Attempt& a) {
   warn(a.call, nic.warnings);
   MVR_TRY(a.network.run(address_steps(nic, a.attachment.ifname), a.call.budget));
   MVR_TRY(probe_gateways(a, ground, link, nic));
+  a.call.timeline.end_phase(
+      "probe");  // with the socket's end, which waits for the kernel's readers
   MVR_TRY(a.network.run(
       plan::routing_steps(nic.routing, ground.facts.pod, {ground.place.table}, a.attachment.ifname),
       a.call.budget));
