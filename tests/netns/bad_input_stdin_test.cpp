@@ -2,6 +2,7 @@
 // Standard input that is no configuration at all.
 #include "support/catch.hpp"
 #include "support/namespaces.hpp"
+#include "support/plugin.hpp"
 #include "support/refusal.hpp"
 
 using namespace mvr::test;
@@ -110,7 +111,7 @@ TEST_CASE("an input of 15 MiB is read", "[bad-input]") {
 
 TEST_CASE("a runtime that closes standard input gets an answer", "[bad-input]") {
   isolate();
-  const Output output = run({.argv = {"sh", "-c", "exec \"$0\" <&-", MVR_BINARY},
+  const Output output = run({.argv = {"sh", "-c", "exec \"$0\" <&-", plugin_path()},
                              .env = {{"CNI_COMMAND", "STATUS"}, {"CNI_PATH", kCniPath}}});
   expect_error(make_answer(output), 6);
 }

@@ -258,7 +258,7 @@ TEST_CASE("the plugin is called as a runtime calls it", "[harness]") {
   isolate();
   const Call call{.verb = "ADD", .netns = "/run/netns/pod", .config = rail_config(3)};
   const Command command = make_command(call);
-  CHECK(command.argv.at(0) == MVR_BINARY);
+  CHECK(command.argv.at(0) == plugin_path());
   CHECK(command.clean_env);
   for (const char* name : {"CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS",
                            "CNI_PATH", "PATH"}) {

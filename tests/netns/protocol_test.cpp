@@ -18,7 +18,7 @@ const char* const kVersionDocument =
 /// The program with this environment and nothing else in it.
 Answer run_bare(std::vector<std::string> options, std::map<std::string, std::string> env,
                 const std::string& input = "") {
-  std::vector<std::string> argv{MVR_BINARY};
+  std::vector<std::string> argv{plugin_path()};
   argv.insert(argv.end(), options.begin(), options.end());
   return make_answer(
       run({.argv = std::move(argv), .input = input, .env = std::move(env), .clean_env = true}));
@@ -61,7 +61,7 @@ TEST_CASE("VERSION does not wait for standard input", "[protocol]") {
   const std::string fifo = std::string(kScratchDir) + "/fifo";
   REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
   // Opened for reading and writing, a fifo never ends.
-  const Output output = run({.argv = {"sh", "-c", "exec \"$0\" <> \"$1\"", MVR_BINARY, fifo},
+  const Output output = run({.argv = {"sh", "-c", "exec \"$0\" <> \"$1\"", plugin_path(), fifo},
                              .env = {{"CNI_COMMAND", "VERSION"}},
                              .timeout = std::chrono::seconds(10)});
   CHECK(output.status == 0);

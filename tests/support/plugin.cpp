@@ -55,11 +55,16 @@ Command make_command(const Call& call) {
   for (const auto& [name, value] : call.env) {
     env[name] = value;
   }
-  return {.argv = {MVR_BINARY},
+  return {.argv = {plugin_path()},
           .input = call.input.value_or(call.config.dump()),
           .env = std::move(env),
           .clean_env = true,
           .timeout = call.timeout};
+}
+
+std::string plugin_path() {
+  const char* chosen = std::getenv("MVR_PLUGIN");
+  return chosen != nullptr ? chosen : MVR_BINARY;
 }
 
 Answer make_answer(Output output) {

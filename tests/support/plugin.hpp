@@ -24,6 +24,10 @@ inline constexpr const char* kCniPath = "/usr/lib/cni";
 inline constexpr const char* kContainerId =
     "5f1c0de5a9b24c7e8d3f60718293a4b5c6d7e8f90123456789abcdef01234567";
 
+/// The program under test: the one that MVR_PLUGIN names (a sanitized build, a release), else that
+/// of this build.
+std::string plugin_path();
+
 struct Call {
   std::string verb;
   std::string container_id = kContainerId;
