@@ -106,6 +106,7 @@ std::optional<Link> parse_link(nlmsghdr* message) {
   link.tx_queue_len = read_u32(attributes[IFLA_TXQLEN]);
   link.group = read_u32(attributes[IFLA_GROUP]);
   link.lower = IfIndex{static_cast<int>(read_u32(attributes[IFLA_LINK]))};
+  link.upper = IfIndex{static_cast<int>(read_u32(attributes[IFLA_MASTER]))};
   link.has_lower_elsewhere = attributes[IFLA_LINK_NETNSID] != nullptr;
   parse_kind(attributes[IFLA_LINKINFO], link);
   return link;

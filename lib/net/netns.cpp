@@ -36,6 +36,18 @@ Result<Netns> open_own_netns() {
   return open_netns("/proc/thread-self/ns/net");
 }
 
+std::optional<pid_t> find_process(const NetnsId& id) {
+  for (const std::string& name : list_directory("/proc")) {
+    const auto pid = parse_number<pid_t>(name);
+    struct stat status {};
+    if (pid && ::stat(("/proc/" + name + "/ns/net").c_str(), &status) == 0 &&
+        NetnsId{status.st_dev, status.st_ino} == id) {
+      return pid;
+    }
+  }
+  return std::nullopt;
+}
+
 Result<NetnsGuard> NetnsGuard::enter(const Netns& target, const Netns& home) {
   if (::setns(target.fd.get(), CLONE_NEWNET) != 0) {
     return fail(sys_error(Code::bad_netns, errno, "enter netns " + target.path));

@@ -3,7 +3,10 @@
 /// Network namespaces: opening them by path, telling them apart, visiting them.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "mvr/base/error.hpp"
@@ -33,9 +36,13 @@ Result<Netns> open_netns(const std::string& path);
 /// The namespace this process is in.
 Result<Netns> open_own_netns();
 
-/// In another namespace from here to the end of the scope. For opening sockets and writing sysctls,
-/// nothing else. Not being able to return ends the process: all else would happen in the wrong
-/// place.
+/// A process in the namespace; nothing if none is left. What keeps a namespace alive may also be an
+/// open file or a bind mount, which nobody can find.
+std::optional<pid_t> find_process(const NetnsId& id);
+
+/// In another namespace from here to the end of the scope. For opening sockets and sysfs, writing
+/// sysctls and moving RDMA devices, nothing else. Not being able to return ends the process: all
+/// else would happen in the wrong place.
 class NetnsGuard {
  public:
   static Result<NetnsGuard> enter(const Netns& target, const Netns& home);

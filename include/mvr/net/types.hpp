@@ -58,6 +58,7 @@ struct Link {
   std::uint16_t arp_type = 0;        ///< ARPHRD_*
   IfIndex lower = IfIndex::none;     ///< IFLA_LINK: the master, in the netns that holds it
   bool has_lower_elsewhere = false;  ///< the master is in another netns
+  IfIndex upper = IfIndex::none;     ///< IFLA_MASTER: the bond, bridge or VRF that it is part of
   bool is_up = false;
   bool is_running = false;  ///< has carrier, and the kernel sends (IFF_RUNNING)
 
