@@ -11,13 +11,13 @@
 #include <string.h>
 
 #include <array>
-#include <memory>
 #include <random>
 
 #include <netlink/attr.h>
 
 #include "mvr/net/socket.hpp"
 #include "net/codec.hpp"
+#include "support/netlink_bytes.hpp"
 #include "support/unit_pod.hpp"
 
 using namespace mvr::net;
@@ -29,22 +29,6 @@ namespace {
 nlmsghdr* header_of(const MessagePtr& message) {
   return nlmsg_hdr(message.get());
 }
-
-/// The first `size` bytes of a message in memory of just that size, so that reading behind its end
-/// is seen by the sanitizer.
-class Copy {
- public:
-  Copy(const nlmsghdr* message, std::size_t size) : bytes_(new std::byte[size]) {
-    ::memcpy(bytes_.get(), message, size);
-    header()->nlmsg_len = static_cast<std::uint32_t>(size);
-  }
-
-  [[nodiscard]] nlmsghdr* header() { return reinterpret_cast<nlmsghdr*>(bytes_.get()); }
-  [[nodiscard]] std::byte& at(std::size_t offset) { return bytes_[offset]; }
-
- private:
-  std::unique_ptr<std::byte[]> bytes_;
-};
 
 void parse_all(nlmsghdr* message) {
   static_cast<void>(parse_link(message));
@@ -223,7 +207,7 @@ TEST_CASE("attributes of a route that are too short are not read beyond their en
     for (int size = 0; size < 8; ++size) {
       const MessagePtr request = unwrap(make_new_route(full_route()));
       REQUIRE(nla_put(request.get(), attribute, size, "1234567") == 0);
-      Copy copy(header_of(request), header_of(request)->nlmsg_len);
+      MessageCopy copy(header_of(request), header_of(request)->nlmsg_len);
       parse_all(copy.header());
     }
   }
@@ -284,10 +268,10 @@ TEST_CASE("a message cut short anywhere is read without harm", "[message]") {
   for (const MessagePtr& request : all_requests()) {
     const nlmsghdr* whole = header_of(request);
     for (std::size_t size = sizeof(nlmsghdr); size <= whole->nlmsg_len; ++size) {
-      Copy copy(whole, size);
+      MessageCopy copy(whole, size);
       parse_all(copy.header());
     }
-    Copy bare(whole, sizeof(nlmsghdr));
+    MessageCopy bare(whole, sizeof(nlmsghdr));
     CHECK_FALSE(parse_link(bare.header()));
     CHECK_FALSE(parse_address(bare.header()));
     CHECK_FALSE(parse_route(bare.header()));
@@ -300,7 +284,7 @@ TEST_CASE("a message of random bytes is read without harm", "[message]") {
   for (const MessagePtr& request : all_requests()) {
     const nlmsghdr* whole = header_of(request);
     for (int round = 0; round < 500; ++round) {
-      Copy copy(whole, whole->nlmsg_len);
+      MessageCopy copy(whole, whole->nlmsg_len);
       for (int i = 0; i < 4; ++i) {
         const std::size_t offset =
             sizeof(nlmsghdr) + random() % (whole->nlmsg_len - sizeof(nlmsghdr));
@@ -329,7 +313,7 @@ TEST_CASE("an answer without the kernel's words has none", "[message]") {
   CHECK(extended_ack(header_of(error), 4096).empty());
   const MessagePtr text = make_answer(NLMSG_ERROR, NLM_F_ACK_TLVS, "text");
   for (std::size_t size = sizeof(nlmsghdr); size < header_of(text)->nlmsg_len; ++size) {
-    Copy copy(header_of(text), size);
+    MessageCopy copy(header_of(text), size);
     CHECK(std::string("text").starts_with(extended_ack(copy.header(), sizeof(nlmsgerr))));
   }
 }
