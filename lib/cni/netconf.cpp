@@ -111,6 +111,20 @@ std::string_view to_string(MacvlanMode mode) {
   return "bridge";
 }
 
+std::string_view to_string(RdmaMode mode) {
+  switch (mode) {
+    case RdmaMode::shared:
+      return "shared";
+    case RdmaMode::exclusive:
+      return "exclusive";
+    case RdmaMode::off:
+      return "off";
+    case RdmaMode::automatic:
+      break;
+  }
+  return "auto";
+}
+
 Result<ParsedConf> parse_netconf(std::string_view json, std::string_view defaults,
                                  const Args& args) {
   const Result<Json> document = parse_object(json);

@@ -17,9 +17,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
+/// "label value: text".
+std::string describe(const Field& field, std::string_view text) {
+  std::string line = field.label + ' ' + show(field.value) + ": ";
+  return line.append(text);
+}
+
 void add_problem(const Field& field, Code code, std::string_view text) {
-  std::string msg = field.label + ' ' + show(field.value) + ": ";
-  field.out.problems.push_back(Error{code, 0, msg.append(text)});
+  field.out.problems.push_back(Error{code, 0, describe(field, text)});
 }
 
 /// 0 for an unknown unit.
@@ -118,8 +123,11 @@ void Field::refuse_for_now(std::string_view accepted) const {
 }
 
 void Field::warn(std::string_view text) const {
-  std::string warning = label + ' ' + show(value) + ": ";
-  out.warnings.push_back(warning.append(text));
+  out.warnings.push_back(describe(*this, text));
+}
+
+void Field::note(std::string_view text) const {
+  out.notes.push_back(describe(*this, text));
 }
 
 Field Field::member(std::string_view key, const Json& child) const {

@@ -33,6 +33,9 @@ struct Field {
 
   void warn(std::string_view text) const;
 
+  /// What is passed over because that is usual: said to who debugs, a warning to nobody.
+  void note(std::string_view text) const;
+
   /// A member or an element of this value, labelled with its place.
   [[nodiscard]] Field member(std::string_view key, const Json& child) const;
   [[nodiscard]] Field element(std::size_t index) const;

@@ -14,21 +14,43 @@ constexpr std::array kPolicies = {
 
 constexpr std::array kRdmaModes = {
     Choice<RdmaMode>{"auto", RdmaMode::automatic},
+    Choice<RdmaMode>{"shared", RdmaMode::shared},
+    Choice<RdmaMode>{"exclusive", RdmaMode::exclusive},
     Choice<RdmaMode>{"off", RdmaMode::off},
 };
 
-/// Modes of the RDMA subsystem that are named in a configuration only to insist on them.
-bool is_later_rdma_mode(const Field& field) {
-  const std::string* text = field.text();
-  return text != nullptr && (*text == "shared" || *text == "exclusive");
+/// A name that the kernel and its sysfs can give a device.
+bool is_rdma_name(std::string_view text) {
+  constexpr std::size_t kMaxLength = 63;  // IB_DEVICE_NAME_MAX without its zero
+  return !text.empty() && text.size() <= kMaxLength && text != "." && text != ".." &&
+         text.find_first_of("/% ") == std::string_view::npos && !has_control(text);
 }
 
-void read_rdma_mode(const Field& field) {
-  if (is_later_rdma_mode(field)) {
-    field.refuse_for_now("must be \"auto\" or \"off\"");
-  } else if (const auto mode = read_choice(field, kRdmaModes)) {
-    field.conf().rdma = *mode;
+std::optional<std::string> read_rdma_device(const Field& field) {
+  const std::string* name = field.text();
+  if (name != nullptr && (name->empty() || is_rdma_name(*name))) {
+    return *name;
   }
+  field.refuse(
+      "must be the name of an RDMA device such as \"mlx5_0\", at most 63 bytes without '/', '%', "
+      "spaces and control characters, or \"\" for the master's");
+  return std::nullopt;
+}
+
+/// The members of the object `rdma` over what `conf` holds.
+RdmaConf read_rdma_members(const Field& field, RdmaConf conf) {
+  using namespace std::chrono_literals;
+  if (const Member mode = find_member(field.value, "mode"); mode.value != nullptr) {
+    conf.mode = read_choice(field.member("mode", *mode.value), kRdmaModes).value_or(conf.mode);
+  }
+  if (const Member device = find_member(field.value, "device"); device.value != nullptr) {
+    conf.device = read_rdma_device(field.member("device", *device.value)).value_or(conf.device);
+  }
+  if (const Member timeout = find_member(field.value, "gidTimeout"); timeout.value != nullptr) {
+    const Field member = field.member("gidTimeout", *timeout.value);
+    conf.gid_timeout = read_duration(member, 0s, 60s).value_or(conf.gid_timeout);
+  }
+  return conf;
 }
 
 /// The fields of a probe's object over what `conf` holds.
@@ -54,22 +76,16 @@ ProbeConf read_probe_members(const Field& field, ProbeConf conf) {
 
 void read_rdma(const Field& field) {
   constexpr std::array<std::string_view, 3> kKnown = {"mode", "device", "gidTimeout"};
-  if (!field.value.is_object()) {
-    if (!field.value.is_string()) {
-      field.refuse("must be \"auto\", \"off\" or an object with mode");
-      return;
-    }
-    read_rdma_mode(field);
-    return;
-  }
-  report_keys(field, kKnown);
-  if (const Member mode = find_member(field.value, "mode"); mode.value != nullptr) {
-    read_rdma_mode(field.member("mode", *mode.value));
-  }
-  for (const std::string_view key : {"device", "gidTimeout"}) {
-    if (const Member later = find_member(field.value, key); later.value != nullptr) {
-      field.member(key, *later.value).refuse_for_now("leave the key out");
-    }
+  RdmaConf& rdma = field.conf().rdma;
+  if (field.value.is_string()) {
+    rdma.mode = read_choice(field, kRdmaModes).value_or(rdma.mode);
+  } else if (field.value.is_object()) {
+    report_keys(field, kKnown);
+    rdma = read_rdma_members(field, rdma);
+  } else {
+    field.refuse(
+        "must be \"auto\", \"shared\", \"exclusive\", \"off\" or an object with mode, device and "
+        "gidTimeout");
   }
 }
 

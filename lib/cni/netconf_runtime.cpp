@@ -101,7 +101,9 @@ std::optional<std::string> read_device(const Field& field) {
   if (text != nullptr && is_auxiliary_device(*text)) {
     return *text;
   }
-  if (text == nullptr || !(text->empty() || is_number(*text))) {
+  if (text != nullptr && is_number(*text)) {
+    field.note("ignored, a plain number names no device");
+  } else if (text == nullptr || !text->empty()) {
     field.warn(
         "ignored, neither a PCI address such as \"0000:0b:00.0\" nor an auxiliary device "
         "such as \"mlx5_core.sf.4\"");
@@ -119,6 +121,19 @@ void choose_device(const Field& root, const std::optional<Field>& runtime_config
       root.conf().device_id = *std::move(device);
       return;
     }
+  }
+}
+
+/// The file in which the runtime wants to read about the device.
+void read_device_info_file(const Field& root, const std::optional<Field>& runtime_config) {
+  constexpr std::string_view kKey = "CNIDeviceInfoFile";
+  const Json* value = runtime_config ? find_value(runtime_config->value, kKey) : nullptr;
+  const std::string* text = as_string(value);
+  if (value == nullptr || (text != nullptr && text->empty())) {
+    return;
+  }
+  if (auto path = read_path(runtime_config->member(kKey, *value))) {
+    root.conf().device_info_file = *std::move(path);
   }
 }
 
@@ -169,6 +184,7 @@ void read_runtime(const Field& root, const Args& args) {
                         find_object(root, "runtimeConfig")};
   choose_mac(root, args, sources);
   choose_device(root, sources.runtime_config);
+  read_device_info_file(root, sources.runtime_config);
   find_attachments(root);
 }
 

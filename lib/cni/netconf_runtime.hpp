@@ -8,7 +8,7 @@
 namespace mvr::cni {
 
 /// Lets CNI_ARGS, `args.cni` and `runtimeConfig` override the MAC address, in this order, and
-/// `deviceID` and the valid attachments come from where runtimes put them.
+/// `deviceID`, CNIDeviceInfoFile and the valid attachments come from where runtimes put them.
 /// \param root the whole configuration, its own keys already read
 void read_runtime(const Field& root, const Args& args);
 

@@ -19,6 +19,12 @@ using net::Route;
 using net::Rule;
 using net::Socket;
 
+/// A PCI address has a colon, an auxiliary device ("mlx5_core.sf.4") has none.
+std::string sysfs_path(const std::string& device) {
+  const std::string bus = device.find(':') != std::string::npos ? "pci" : "auxiliary";
+  return "/sys/bus/" + bus + "/devices/" + device;
+}
+
 class LinuxKernel final : public Kernel {
  public:
   LinuxKernel(const Netns& host, const Netns& pod, Socket host_socket, Socket pod_socket)
@@ -45,9 +51,41 @@ class LinuxKernel final : public Kernel {
   }
 
   Result<std::vector<std::string>> read_device_netdevs(const std::string& device) override {
-    // A PCI address has a colon, an auxiliary device ("mlx5_core.sf.4") has none.
-    const std::string bus = device.find(':') != std::string::npos ? "pci" : "auxiliary";
-    return list_directory("/sys/bus/" + bus + "/devices/" + device + "/net");
+    return list_directory(sysfs_path(device) + "/net");
+  }
+
+  Result<std::vector<std::string>> read_device_rdma(const std::string& device) override {
+    return list_directory(sysfs_path(device) + "/infiniband");
+  }
+
+  Result<std::optional<rdma::NetnsMode>> read_rdma_mode() override {
+    Socket* socket = MVR_TRY(rdma_socket(Where::host));
+    if (socket == nullptr) {
+      return std::nullopt;
+    }
+    return MVR_TRY(rdma::read_netns_mode(*socket));
+  }
+
+  Result<std::vector<rdma::Device>> read_rdma_devices(Where where) override {
+    Socket* socket = MVR_TRY(rdma_socket(where));
+    return socket != nullptr ? rdma::read_devices(*socket) : std::vector<rdma::Device>();
+  }
+
+  Result<std::optional<std::string>> read_verbs_node(rdma::DeviceIndex device) override {
+    return rdma::read_verbs_node(*MVR_TRY(need_rdma_socket(Where::host)), device);
+  }
+
+  Result<void> move_rdma_device(Where from, rdma::DeviceIndex device) override {
+    Socket& socket = *MVR_TRY(need_rdma_socket(from));
+    if (from == Where::host) {
+      return rdma::move_device(socket, device, pod_);
+    }
+    const auto guard = MVR_TRY(net::NetnsGuard::enter(pod_, host_));
+    return rdma::move_device(socket, device, host_);
+  }
+
+  Result<void> rename_rdma_device(rdma::DeviceIndex device, const std::string& name) override {
+    return rdma::rename_device(*MVR_TRY(need_rdma_socket(Where::host)), device, name);
   }
 
   Result<std::vector<Link>> read_pod_links() override { return net::read_links(pod_socket_); }
@@ -117,10 +155,32 @@ class LinuxKernel final : public Kernel {
  private:
   Socket& socket(Where where) { return where == Where::host ? host_socket_ : pod_socket_; }
 
+  /// Opened at its first use; null when this kernel has no RDMA.
+  Result<Socket*> rdma_socket(Where where) {
+    std::optional<Socket>& socket = where == Where::host ? host_rdma_ : pod_rdma_;
+    if (!socket && where == Where::host) {
+      socket = MVR_TRY(rdma::open_socket());
+    } else if (!socket) {
+      const auto guard = MVR_TRY(net::NetnsGuard::enter(pod_, host_));
+      socket = MVR_TRY(rdma::open_socket());
+    }
+    return socket ? &*socket : nullptr;
+  }
+
+  Result<Socket*> need_rdma_socket(Where where) {
+    Socket* socket = MVR_TRY(rdma_socket(where));
+    if (socket == nullptr) {
+      return fail(sys_error(Code::io, EPROTONOSUPPORT, "RDMA netlink"));
+    }
+    return socket;
+  }
+
   const Netns& host_;
   const Netns& pod_;
   Socket host_socket_;
   Socket pod_socket_;
+  std::optional<Socket> host_rdma_;
+  std::optional<Socket> pod_rdma_;
 };
 
 }  // namespace

@@ -21,8 +21,24 @@ Result<MaybeLink> find_by_device(Kernel& kernel, Where where, const std::string&
   return names.empty() ? Result<MaybeLink>(MaybeLink()) : kernel.read_link(where, names[0]);
 }
 
+/// The first netdev of the RDMA device of that name.
+Result<MaybeLink> find_by_rdma(Kernel& kernel, Where where, const std::string& name) {
+  for (const rdma::Device& device : MVR_TRY(kernel.read_rdma_devices(where))) {
+    for (const rdma::Port& port : device.ports) {
+      if (device.name == name && port.netdev != net::IfIndex::none) {
+        return kernel.read_link(where, port.netdev);
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 Result<MaybeLink> find_candidate(Kernel& kernel, Where where, const std::string& name) {
-  return is_pci_address(name) ? find_by_device(kernel, where, name) : kernel.read_link(where, name);
+  if (is_pci_address(name)) {
+    return find_by_device(kernel, where, name);
+  }
+  const auto link = MVR_TRY(kernel.read_link(where, name));
+  return link ? link : MVR_TRY(find_by_rdma(kernel, where, name));
 }
 
 Result<net::Link> find_named(Kernel& kernel, const cni::NetConf& conf) {
@@ -32,10 +48,12 @@ Result<net::Link> find_named(Kernel& kernel, const cni::NetConf& conf) {
       return *std::move(link);
     }
   }
-  return fail(Code::master_unusable,
-              "master \"" + join(conf.master, "\", \"") + "\": no such " +
-                  (is_pci_address(conf.master.front()) ? "device with a netdev" : "interface") +
-                  (where == Where::pod ? " in the pod (linkInContainer)" : " on this node"));
+  return fail(
+      Code::master_unusable,
+      "master \"" + join(conf.master, "\", \"") + "\": no such " +
+          (is_pci_address(conf.master.front()) ? "device with a netdev"
+                                               : "interface, and no RDMA device with one,") +
+          (where == Where::pod ? " in the pod (linkInContainer)" : " on this node"));
 }
 
 /// No `master` given: the device that the kubelet allotted, else where the default route goes.

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "mvr/plan/rdma.hpp"
+
 namespace mvr::plan {
 namespace {
 
@@ -43,6 +45,12 @@ std::string describe_one(const ChangeRoute& step) {
 }
 std::string describe_one(const ChangeRule& step) {
   return to_string(step.op) + " rule " + net::describe(step.rule);
+}
+std::string describe_one(const MoveRdmaDevice& step) {
+  return "move RDMA device " + step.name + " into the pod";
+}
+std::string describe_one(const ReturnRdmaDevice& step) {
+  return "return RDMA device " + step.name + " to the node";
 }
 
 /// What the errno of a refused creation means here.
@@ -103,6 +111,28 @@ Result<void> apply_one(Kernel& kernel, const ChangeRule& step) {
   return kernel.change(step.op, step.rule);
 }
 
+Result<bool> is_in_pod(Kernel& kernel, rdma::DeviceIndex device) {
+  const auto devices = MVR_TRY(kernel.read_rdma_devices(Where::pod));
+  return std::ranges::find(devices, device, &rdma::Device::index) != devices.end();
+}
+
+Result<void> apply_one(Kernel& kernel, const MoveRdmaDevice& step) {
+  Result<void> done = kernel.move_rdma_device(Where::host, step.device);
+  if (done || MVR_TRY(is_in_pod(kernel, step.device))) {
+    return {};  // if not by us, then for another NIC of the pod
+  }
+  if (done.error().sys_errno == EOPNOTSUPP) {
+    done.error().msg += "; its driver cannot move it between network namespaces";
+    return fail(std::move(done).error().as(Code::rdma_mode));
+  }
+  done.error().msg += "; somebody may have taken it in this moment";
+  return done;
+}
+Result<void> apply_one(Kernel& kernel, const ReturnRdmaDevice& step) {
+  MVR_TRY(return_rdma_device(kernel, step.device));
+  return restore_rdma_name(kernel, step.device, step.name);
+}
+
 std::optional<Step> inverse_one(const CreateLink& step) {
   return RemoveLink{step.link.spec.name, step.link.name, step.link.alias};
 }
@@ -124,6 +154,12 @@ std::optional<Step> inverse_one(const ChangeRoute& step) {
 std::optional<Step> inverse_one(const ChangeRule& step) {
   return ChangeRule{opposite(step.op), step.rule};
 }
+std::optional<Step> inverse_one(const MoveRdmaDevice& step) {
+  return ReturnRdmaDevice{step.device, step.name};
+}
+std::optional<Step> inverse_one(const ReturnRdmaDevice&) {
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -136,7 +172,9 @@ Result<void> apply(Kernel& kernel, const Step& step) {
   if (done) {
     return done;
   }
-  const Code code = std::visit([](const auto& one) { return one.kFailure; }, step);
+  const bool is_judged = done.error().code == Code::rdma_mode;
+  const Code code = is_judged ? done.error().code
+                              : std::visit([](const auto& one) { return one.kFailure; }, step);
   return fail(std::move(done).error().in(describe(step)).as(code));
 }
 

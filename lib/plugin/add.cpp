@@ -8,6 +8,7 @@
 #include "mvr/state/lock.hpp"
 #include "plugin/delegate.hpp"
 #include "plugin/namespaces.hpp"
+#include "plugin/rdma.hpp"
 #include "plugin/teardown.hpp"
 
 namespace mvr::plugin {
@@ -35,7 +36,7 @@ struct Ground {
   plan::Facts facts;
   plan::Place place;
   plan::DesiredLink link;
-  state::Record record;
+  state::Record record;  ///< with the RDMA device, if there is one
 };
 
 void warn(const Call& call, const std::vector<std::string>& warnings) {
@@ -126,6 +127,8 @@ state::Record make_record(const Attempt& a, const Ground& ground) {
   record.master_index = to_int(ground.facts.master.index);
   record.table = ground.place.table;
   record.ipam_type = a.call.conf.ipam_type;
+  const cni::Args& args = a.call.env.args;
+  record.pod = args.pod_name.empty() ? "" : args.pod_namespace + '/' + args.pod_name;
   return record;
 }
 
@@ -146,7 +149,9 @@ Result<Ground> prepare(Attempt& a) {
   const auto lock = MVR_TRY(state::ScopedLock::acquire(a.netns.pod->fd.get(), a.call.budget));
   const cni::NetConf& conf = a.call.conf;
   Ground ground;
-  ground.facts = MVR_TRY(plan::observe(a.kernel, conf, a.attachment.ifname));
+  ground.facts = MVR_TRY(look_for_master(conf, [&](const cni::NetConf& named) {
+    return plan::observe(a.kernel, named, a.attachment.ifname);
+  }));
   a.call.timeline.set_master(ground.facts.master.name);
   MVR_TRY(refuse_taken_name(a, ground.facts.pod));
   a.elders = find_our_links(ground.facts.pod.links);
@@ -155,7 +160,10 @@ Result<Ground> prepare(Attempt& a) {
   ground.link = plan_link(conf, ground.facts.master, ground.facts.master_in, a.attachment);
   const plan::DesiredShared shared = plan_shared(conf, ground.facts, ground.place);
   warn(a.call, shared.warnings);
+  const RdmaClaim rdma = MVR_TRY(claim_rdma(a.call, a.netns, a.kernel, ground.facts));
   ground.record = make_record(a, ground);
+  ground.record.rdma = rdma.device;
+  ground.record.device_info_file = rdma.device ? conf.device_info_file : "";
   a.call.timeline.end_phase("observe");
 
   MVR_TRY(a.journal.write(ground.record));
@@ -272,21 +280,45 @@ Result<void> complete(Attempt& a, Ground& ground, const cni::AddResult& ipam) {
   return a.journal.write(ground.record);
 }
 
-/// What the configuration asks for and this version does not do is said, not passed over.
-void mention_rdma(const Call& call) {
-  if (call.conf.rdma == cni::RdmaMode::automatic) {
-    call.timeline.remark("rdma \"auto\": no RDMA device is handled");
+/// In exclusive mode: before the NIC has an address, so that the device sees its GIDs come.
+Result<void> move_rdma(Attempt& a, const Ground& ground) {
+  const auto& device = ground.record.rdma;
+  if (!device) {
+    return {};
   }
+  a.call.timeline.set_rdma(device->name, device->port);
+  if (!device->is_moved) {
+    return {};
+  }
+  Result<void> moved =
+      a.network.run({plan::MoveRdmaDevice{device->device, device->name}}, a.call.budget);
+  a.call.timeline.end_phase("rdma");
+  return moved;
+}
+
+/// Programs find their address in the device's table; it should be there when they start.
+Result<void> find_gids(Attempt& a, Ground& ground, const plan::DesiredNic& nic) {
+  auto& device = ground.record.rdma;
+  if (!device) {
+    return {};
+  }
+  std::vector<ip::Address> addresses;
+  std::ranges::transform(nic.addresses, std::back_inserter(addresses),
+                         [](const net::IfAddress& address) { return address.prefix.address; });
+  device->gid_indexes = MVR_TRY(wait_for_gids(a.call, a.netns, *device, addresses));
+  a.call.timeline.set_gids(device->gid_indexes);
+  a.call.timeline.end_phase("gid");
+  return {};
 }
 
 Result<void> make(Attempt& a) {
-  mention_rdma(a.call);
   Ground ground = MVR_TRY(prepare(a));
   const net::Link link = MVR_TRY(raise_link(a, ground));
   const cni::AddResult ipam = MVR_TRY(ask_ipam(a));
   const plan::DesiredNic nic = MVR_TRY(
       plan_nic(a.call.conf, ground.facts, ground.place, link.index, a.attachment.ifname, ipam));
   warn(a.call, nic.warnings);
+  MVR_TRY(move_rdma(a, ground));
   MVR_TRY(a.network.run(address_steps(nic, a.attachment.ifname), a.call.budget));
   MVR_TRY(probe_gateways(a, ground, link, nic));
   a.call.timeline.end_phase(
@@ -294,8 +326,11 @@ Result<void> make(Attempt& a) {
   MVR_TRY(a.network.run(
       plan::routing_steps(nic.routing, ground.facts.pod, {ground.place.table}, a.attachment.ifname),
       a.call.budget));
-  MVR_TRY(complete(a, ground, ipam));
   a.call.timeline.end_phase("routing");
+  MVR_TRY(find_gids(a, ground, nic));
+  publish_device(a.call, ground.record);
+  MVR_TRY(complete(a, ground, ipam));
+  a.call.timeline.end_phase("journal");
   return a.call.print(format_result(make_result(a, link, ipam, nic), a.call.conf.cni_version));
 }
 
@@ -338,6 +373,9 @@ void take_back(Attempt& a) {
   release();
   std::ranges::move(a.link.undo(), std::back_inserter(errors));
   note(take_back_shared(a, errors));
+  if (a.journal.record()) {
+    note(withdraw_device(*a.journal.record()));
+  }
   if (errors.empty()) {
     note(a.journal.remove());
   }

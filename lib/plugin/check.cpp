@@ -8,6 +8,7 @@
 #include "mvr/state/journal.hpp"
 #include "plugin/delegate.hpp"
 #include "plugin/namespaces.hpp"
+#include "plugin/rdma.hpp"
 
 namespace mvr::plugin {
 namespace {
@@ -46,6 +47,14 @@ cni::AddResult recall_ipam(const Call& call, const std::optional<state::Record>&
     ipam.routes = call.conf.prev_result->routes;  // they do not say whose they are
   }
   return ipam;
+}
+
+std::vector<ip::Address> list_addresses(const cni::AddResult& ipam) {
+  std::vector<ip::Address> addresses;
+  for (const cni::IpConfig& ip : ipam.ips) {
+    addresses.push_back(ip.address.address);
+  }
+  return addresses;
 }
 
 /// Later plugins may have changed what prevResult says, so that comes first; results before 1.1.0
@@ -98,7 +107,9 @@ Result<Mismatches> verify(const Call& call, const Namespaces& netns,
                           const std::optional<state::Record>& record,
                           const cni::Interface& interface) {
   const auto kernel = MVR_TRY(plan::open_linux_kernel(netns.host, *netns.pod));
-  const auto facts = MVR_TRY(plan::observe(*kernel, call.conf, call.env.ifname));
+  const auto facts = MVR_TRY(look_for_master(call.conf, [&](const cni::NetConf& named) {
+    return plan::observe(*kernel, named, call.env.ifname);
+  }));
   const net::Link* link = facts.pod.find_link(call.env.ifname);
   const auto wanted = plan_link(call.conf, facts.master, facts.master_in, call.attachment());
   const bool is_elsewhere = facts.master_in == plan::Where::host && netns.host.id != netns.pod->id;
@@ -106,6 +117,10 @@ Result<Mismatches> verify(const Call& call, const Namespaces& netns,
   if (link != nullptr) {
     append(all, MVR_TRY(verify_network(call, facts, record, interface, *link)));
     append(all, MVR_TRY(verify_sysctls(*kernel, wanted)));
+  }
+  if (record && record->rdma) {
+    const auto addresses = list_addresses(recall_ipam(call, record, interface));
+    append(all, MVR_TRY(verify_rdma(netns, *kernel, *record->rdma, addresses)));
   }
   return all;
 }

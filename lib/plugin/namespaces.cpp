@@ -61,4 +61,9 @@ std::optional<net::Netns> reopen(const std::string& path, const net::NetnsId& id
   return netns && netns->id == id ? std::optional(*std::move(netns)) : std::nullopt;
 }
 
+std::optional<net::Netns> reopen_by_process(const net::NetnsId& id) {
+  const auto pid = net::find_process(id);
+  return pid ? reopen("/proc/" + std::to_string(*pid) + "/ns/net", id) : std::nullopt;
+}
+
 }  // namespace mvr::plugin

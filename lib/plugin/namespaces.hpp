@@ -26,4 +26,7 @@ Result<Namespaces> open_namespaces_if_alive(const Call& call);
 /// The namespace at this path if it is still the one with this id.
 std::optional<net::Netns> reopen(const std::string& path, const net::NetnsId& id);
 
+/// The namespace with this id by a process in it. A path like /proc/123/ns/net.
+std::optional<net::Netns> reopen_by_process(const net::NetnsId& id);
+
 }  // namespace mvr::plugin

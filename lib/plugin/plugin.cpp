@@ -129,6 +129,9 @@ void warn(const Log& log, cni::Verb verb, const cni::ParsedConf& parsed) {
   for (const std::string& warning : parsed.warnings) {
     log.line(LogLevel::warn, warning);
   }
+  for (const std::string& note : parsed.notes) {
+    log.line(LogLevel::debug, note);
+  }
   if (tolerates_problems(verb)) {
     for (const Error& problem : parsed.problems) {
       log.line(LogLevel::warn, problem.msg);

@@ -3,21 +3,24 @@
 #include "mvr/plan/facts.hpp"
 #include "plugin/call.hpp"
 #include "plugin/delegate.hpp"
+#include "plugin/rdma.hpp"
 
 namespace mvr::plugin {
 namespace {
 
+/// The master, and its RDMA device if the configuration insists on one.
 Result<void> check_master(const Call& call) {
   if (call.conf.link_in_container) {
     return {};  // there is no pod to look into
   }
   const auto host = MVR_TRY(net::open_own_netns());
   const auto kernel = MVR_TRY(plan::open_linux_kernel(host, host));
-  const net::Link master = MVR_TRY(find_master(*kernel, call.conf));
+  const net::Link master = MVR_TRY(look_for_master(
+      call.conf, [&](const cni::NetConf& named) { return find_master(*kernel, named); }));
   if (!master.is_up) {
     return fail(Code::unavailable, "master " + master.name + " is down");
   }
-  return {};
+  return check_rdma(call, *kernel, master);
 }
 
 Result<void> check_ipam(const Call& call) {

@@ -6,6 +6,7 @@
 #include "mvr/base/text.hpp"
 #include "mvr/plan/step.hpp"
 #include "plugin/delegate.hpp"
+#include "plugin/rdma.hpp"
 
 namespace mvr::plugin {
 namespace {
@@ -131,6 +132,7 @@ class Teardown {
       note(start_ipam());
       note(collect_ipam());
     }
+    note(return_rdma_device());
     note(open_kernel());
     note(remove_routing());
     call_.timeline.end_phase("routing");
@@ -143,6 +145,9 @@ class Teardown {
       note(start_ipam());
     }
     note(remove_shared());
+    if (remains_.record) {
+      note(withdraw_device(*remains_.record));
+    }
     call_.timeline.end_phase("link");
     note(collect_ipam());
     call_.timeline.end_phase("ipam");
@@ -157,6 +162,19 @@ class Teardown {
   }
 
   void note(std::vector<Error> errors) { std::ranges::move(errors, std::back_inserter(errors_)); }
+
+  Result<void> return_rdma_device() {
+    if (!remains_.record || !remains_.record->rdma) {
+      return {};
+    }
+    Result<void> done = return_rdma(call_, *remains_.host, *remains_.record);
+    call_.timeline.end_phase("rdma");
+    return done ? done
+                : fail(std::move(done)
+                           .error()
+                           .in("return RDMA device " + remains_.record->rdma->name + " to the node")
+                           .as(Code::rdma_busy));
+  }
 
   Result<void> open_kernel() {
     if (remains_.pod != nullptr) {

@@ -73,6 +73,13 @@ void Timeline::step(std::string_view description, microseconds took,
              {"parent_span_id", span_}});
 }
 
+void Timeline::set_gids(const std::vector<std::uint32_t>& indexes) {
+  std::vector<std::string> texts;
+  std::ranges::transform(indexes, std::back_inserter(texts),
+                         [](std::uint32_t index) { return std::to_string(index); });
+  gids_ = join(texts, ",");
+}
+
 void Timeline::finish(std::string_view verb, const Result<void>& outcome) const {
   const std::string total = count(Clock::now() - start_);
   const LogLevel level = outcome ? LogLevel::info : LogLevel::error;
@@ -83,6 +90,9 @@ void Timeline::finish(std::string_view verb, const Result<void>& outcome) const 
              {"code", code},
              {"error", error},
              {"master", master_},
+             {"rdma_device", rdma_device_},
+             {"rdma_port", rdma_port_},
+             {"gid_index", gids_},
              {"total_us", total},
              {"phases_us", phases_},
              {"remark", remark_},

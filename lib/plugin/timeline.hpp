@@ -4,8 +4,10 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "mvr/base/budget.hpp"
 #include "mvr/base/error.hpp"
@@ -33,6 +35,15 @@ class Timeline {
   /// The master that was chosen.
   void set_master(std::string_view name) { master_ = name; }
 
+  /// The NIC's RDMA device.
+  void set_rdma(std::string_view device, std::uint32_t port) {
+    rdma_device_ = device;
+    rdma_port_ = std::to_string(port);
+  }
+
+  /// Indexes of its GIDs in the device's table, in the order of its addresses.
+  void set_gids(const std::vector<std::uint32_t>& indexes);
+
   /// The verb's one line.
   void finish(std::string_view verb, const Result<void>& outcome) const;
 
@@ -44,6 +55,9 @@ class Timeline {
   Clock::time_point phase_start_ = start_;
   std::string phases_;
   std::string master_;
+  std::string rdma_device_;
+  std::string rdma_port_;
+  std::string gids_;
   std::string remark_;
 };
 

@@ -55,6 +55,64 @@ void read(const Json& json, const char* key, T& value, bool& is_whole) {
   value = found.value_or(T{});
 }
 
+/// The same for a field that journals of before do not have: a pod's journal outlives the plugin
+/// that wrote it.
+template <typename T>
+void read_if_there(const Json& json, const char* key, T& value, bool& is_whole) {
+  if (json.contains(key)) {
+    read(json, key, value, is_whole);
+  }
+}
+
+Json format_rdma(const RdmaRecord& rdma) {
+  return {
+      {"index", to_int(rdma.device)}, {"name", rdma.name},        {"port", rdma.port},
+      {"guid", rdma.node_guid},       {"pci", rdma.pci_address},  {"netdev", to_int(rdma.netdev)},
+      {"moved", rdma.is_moved},       {"gids", rdma.gid_indexes},
+  };
+}
+
+/// Indexes that are all there, or nothing at all: each stands for an address.
+std::optional<std::vector<std::uint32_t>> parse_indexes(const Json& json, const char* key) {
+  const auto array = json.find(key);
+  if (array == json.end() || !array->is_array()) {
+    return std::nullopt;
+  }
+  std::vector<std::uint32_t> indexes;
+  for (const Json& one : *array) {
+    const auto index = to_number<std::uint32_t>(one);
+    if (!index) {
+      return std::nullopt;
+    }
+    indexes.push_back(*index);
+  }
+  return indexes;
+}
+
+/// Nothing for what no `format_rdma` wrote.
+std::optional<RdmaRecord> parse_rdma(const Json& json) {
+  RdmaRecord rdma;
+  bool is_whole = json.is_object();
+  if (!is_whole) {
+    return std::nullopt;
+  }
+  std::uint32_t index = 0;
+  int netdev = 0;
+  read(json, "index", index, is_whole);
+  read(json, "name", rdma.name, is_whole);
+  read(json, "port", rdma.port, is_whole);
+  read(json, "guid", rdma.node_guid, is_whole);
+  read(json, "pci", rdma.pci_address, is_whole);
+  read(json, "netdev", netdev, is_whole);
+  read(json, "moved", rdma.is_moved, is_whole);
+  rdma.device = rdma::DeviceIndex{index};
+  rdma.netdev = net::IfIndex{netdev};
+  auto gids = parse_indexes(json, "gids");
+  is_whole &= gids.has_value();
+  rdma.gid_indexes = std::move(gids).value_or(std::vector<std::uint32_t>());
+  return is_whole ? std::optional(rdma) : std::nullopt;
+}
+
 }  // namespace
 
 std::string format_record(const Record& record) {
@@ -71,7 +129,12 @@ std::string format_record(const Record& record) {
       {"table", record.table},
       {"ipam", record.ipam_type},
       {"complete", record.is_complete},
+      {"pod", record.pod},
+      {"deviceInfoFile", record.device_info_file},
   };
+  if (record.rdma) {
+    json["rdma"] = format_rdma(*record.rdma);
+  }
   if (record.ipam) {
     json["ipamResult"] = cni::format_result(*record.ipam, kIpamVersion);
   }
@@ -96,6 +159,12 @@ std::optional<Record> parse_record(const std::string& text) {
   read(json, "table", record.table, is_whole);
   read(json, "ipam", record.ipam_type, is_whole);
   read(json, "complete", record.is_complete, is_whole);
+  read_if_there(json, "pod", record.pod, is_whole);
+  read_if_there(json, "deviceInfoFile", record.device_info_file, is_whole);
+  if (const auto rdma = json.find("rdma"); rdma != json.end()) {
+    record.rdma = parse_rdma(*rdma);
+    is_whole &= record.rdma.has_value();
+  }
   if (const auto ipam = get<std::string>(json, "ipamResult")) {
     if (auto result = cni::parse_result(*ipam, kIpamVersion)) {
       record.ipam = *std::move(result);

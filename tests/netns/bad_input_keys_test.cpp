@@ -76,18 +76,6 @@ TEST_CASE("a key of a later version is accepted when it asks for nothing", "[bad
   CHECK(add_and_del(config).err.find("level=warn") == std::string::npos);
 }
 
-TEST_CASE("RDMA beyond auto and off is refused", "[bad-input]") {
-  const Refusals refusals;
-  for (const json& value : std::vector<json>{"shared", "exclusive", {{"mode", "shared"}}}) {
-    refusals.expect_call(with_key(refusals, "rdma", value), 2,
-                         {"rdma", "not supported yet, must be \"auto\" or \"off\""});
-  }
-  for (const char* key : {"device", "gidTimeout"}) {
-    refusals.expect({{"rdma", {{key, "x"}}}}, 2, {std::string("rdma.") + key, "not supported yet"});
-  }
-  refusals.expect({{"rdma", "on"}}, 7, {"rdma \"on\"", "must be \"auto\" or \"off\""});
-}
-
 TEST_CASE("a later value is refused in any spelling", "[bad-input]") {
   const Refusals refusals;
   refusals.expect({{"VLAN", 100}}, 2, {"vlan 100", "not supported yet"});

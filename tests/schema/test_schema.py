@@ -78,7 +78,7 @@ def readme_configs():
 
 def examples():
     """(where, configuration) of everything that is there to be copied."""
-    for attachment in rails() + attachments(CONF / "ipam"):
+    for attachment in rails() + attachments(CONF / "ipam") + attachments(CONF / "rdma"):
         yield full_name(attachment), config_of(attachment)
     yield from conflist_plugins()
     for config in readme_configs():
@@ -161,6 +161,7 @@ class Examples(unittest.TestCase):
     def test_there_are_examples(self):
         self.assertEqual(len(rails()), 8)
         self.assertEqual(len(attachments(CONF / "ipam")), 2)
+        self.assertEqual(len(attachments(CONF / "rdma")), 1)
         self.assertEqual(len(list(conflist_plugins())), 1)
         self.assertEqual(len(list(readme_configs())), 2)
 
@@ -196,6 +197,13 @@ class Examples(unittest.TestCase):
                 with self.subTest(path.name):
                     self.assertIn("apiVersion", document)
                     self.assertIn("name", document["metadata"])
+
+    def test_rdma_mode_at_boot_is_what_the_network_insists_on(self):
+        lines = (CONF / "rdma/modprobe.d/macvlan-rdma.conf").read_text().splitlines()
+        self.assertEqual([line for line in lines if not line.startswith("#")],
+                         ["options ib_core netns_mode=0"])
+        network, = attachments(CONF / "rdma")
+        self.assertEqual(config_of(network)["rdma"]["mode"], "exclusive")
 
     def test_protocol_number_has_its_name(self):
         entries = [
@@ -258,6 +266,14 @@ class CrossReferences(unittest.TestCase):
         for other in attachments(CONF / "ipam"):
             self.assertEqual(other["metadata"], first["metadata"])
             self.assertEqual(config_of(other) | {"ipam": None}, config_of(first) | {"ipam": None})
+
+    def test_exclusive_network_serves_the_same_rail(self):
+        network, = attachments(CONF / "rdma")
+        first = config_of(rails()[0])
+        self.assertEqual(network["metadata"]["name"], first["name"])
+        self.assertEqual(config_of(network), first | {
+            "rdma": {"mode": "exclusive"},
+            "capabilities": first["capabilities"] | {"CNIDeviceInfoFile": True}})
 
     def test_spiderpool_names_its_pool(self):
         pool, network = documents(CONF / "ipam/spiderpool.yaml")

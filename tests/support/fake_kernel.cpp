@@ -34,6 +34,15 @@ std::string FakeKernel::name_of(net::IfIndex index) const {
   return link ? link->name : "interface " + std::to_string(to_int(index));
 }
 
+std::string FakeKernel::name_of(rdma::DeviceIndex index) const {
+  for (const FakeDevice& device : world_.rdma.devices) {
+    if (device.device.index == index) {
+      return device.device.name;
+    }
+  }
+  return "number " + std::to_string(to_int(index));
+}
+
 Result<void> FakeKernel::record(std::string words, const std::function<int()>& work) {
   changes_.push_back(std::move(words));
   const auto failure = failures_.find(changes_.size());
@@ -77,6 +86,38 @@ Result<std::optional<net::Route>> FakeKernel::find_route(Where where,
 Result<std::vector<std::string>> FakeKernel::read_device_netdevs(const std::string& device) {
   const auto found = world_.devices.find(device);
   return found != world_.devices.end() ? found->second : std::vector<std::string>();
+}
+
+Result<std::vector<std::string>> FakeKernel::read_device_rdma(const std::string& device) {
+  return see_names(world_.rdma, device);
+}
+
+Result<std::optional<rdma::NetnsMode>> FakeKernel::read_rdma_mode() {
+  return world_.rdma.mode;
+}
+
+Result<std::vector<rdma::Device>> FakeKernel::read_rdma_devices(Where where) {
+  return see_devices(world_.rdma, where);
+}
+
+Result<std::optional<std::string>> FakeKernel::read_verbs_node(rdma::DeviceIndex device) {
+  for (const FakeDevice& one : world_.rdma.devices) {
+    if (one.device.index == device && !one.verbs_node.empty()) {
+      return one.verbs_node;
+    }
+  }
+  return std::nullopt;
+}
+
+Result<void> FakeKernel::move_rdma_device(Where from, rdma::DeviceIndex device) {
+  const std::string target = from == Where::host ? " into the pod" : " to the node";
+  return record("move RDMA device " + name_of(device) + target,
+                [&] { return move_device(world_.rdma, from, device); });
+}
+
+Result<void> FakeKernel::rename_rdma_device(rdma::DeviceIndex device, const std::string& name) {
+  return record("name RDMA device " + name_of(device) + ' ' + name,
+                [&] { return rename_device(world_.rdma, device, name); });
 }
 
 Result<std::vector<net::Link>> FakeKernel::read_pod_links() {

@@ -40,6 +40,12 @@ class FakeKernel final : public plan::Kernel {
   Result<std::optional<net::Route>> find_route(plan::Where where,
                                                const ip::Address& destination) override;
   Result<std::vector<std::string>> read_device_netdevs(const std::string& device) override;
+  Result<std::vector<std::string>> read_device_rdma(const std::string& device) override;
+  Result<std::optional<rdma::NetnsMode>> read_rdma_mode() override;
+  Result<std::vector<rdma::Device>> read_rdma_devices(plan::Where where) override;
+  Result<std::optional<std::string>> read_verbs_node(rdma::DeviceIndex device) override;
+  Result<void> move_rdma_device(plan::Where from, rdma::DeviceIndex device) override;
+  Result<void> rename_rdma_device(rdma::DeviceIndex device, const std::string& name) override;
   Result<std::vector<net::Link>> read_pod_links() override;
   Result<std::vector<net::IfAddress>> read_pod_addresses(ip::Family family) override;
   Result<std::vector<net::Route>> read_pod_routes(ip::Family family) override;
@@ -65,6 +71,7 @@ class FakeKernel final : public plan::Kernel {
   Result<void> record(std::string words, const std::function<int()>& work);
 
   [[nodiscard]] std::string name_of(net::IfIndex index) const;
+  [[nodiscard]] std::string name_of(rdma::DeviceIndex index) const;
 
   World world_;
   std::vector<std::string> changes_;

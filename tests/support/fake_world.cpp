@@ -150,7 +150,8 @@ bool World::operator==(const World& other) const {
          is_permutation(pod_links, other.pod_links) &&
          is_permutation(pod_addresses, other.pod_addresses) &&
          is_permutation(pod_routes, other.pod_routes) &&
-         is_permutation(pod_rules, other.pod_rules) && pod_sysctls == other.pod_sysctls;
+         is_permutation(pod_rules, other.pod_rules) && pod_sysctls == other.pod_sysctls &&
+         rdma == other.rdma;
 }
 
 std::ostream& operator<<(std::ostream& out, const World& world) {
@@ -164,6 +165,9 @@ std::ostream& operator<<(std::ostream& out, const World& world) {
   append(lines, "rule", world.pod_rules);
   for (const auto& [path, value] : world.pod_sysctls) {
     lines.push_back("sysctl " + path + '=' + value);
+  }
+  for (const std::string& line : lines_of(world.rdma)) {
+    lines.push_back("RDMA device " + line);
   }
   std::ranges::sort(lines);
   for (const std::string& line : lines) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "mvr/plan/kernel.hpp"
+#include "support/fake_rdma.hpp"
 
 namespace mvr::test {
 
@@ -25,6 +26,8 @@ struct World {
   std::vector<net::Route> pod_routes;
   std::vector<net::Rule> pod_rules;
   std::map<std::string, std::string> pod_sysctls;
+
+  FakeRdma rdma;
 
   bool operator==(const World& other) const;
 };

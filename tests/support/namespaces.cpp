@@ -64,15 +64,16 @@ void skip(std::string_view reason) {
   std::_Exit(kSkipped);
 }
 
-void isolate() {
+void isolate(Host host) {
   if (geteuid() != 0) {
     become_root();
   }
-  if (unshare(CLONE_NEWNS | CLONE_NEWNET) != 0) {
+  if (unshare(CLONE_NEWNS | (host == Host::fresh ? CLONE_NEWNET : 0)) != 0) {
     skip(std::string("unshare: ") + std::strerror(errno));
   }
   must(mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), "make mounts private");
-  if (mount("sysfs", "/sys", "sysfs", 0, nullptr) != 0) {
+  // Of the machine's own network namespace the same sysfs is there already.
+  if (host == Host::fresh && mount("sysfs", "/sys", "sysfs", 0, nullptr) != 0) {
     skip(std::string("mount sysfs: ") + std::strerror(errno));
   }
   must(mount("tmpfs", "/run", "tmpfs", 0, "mode=755"), "mount tmpfs on /run");

@@ -18,11 +18,15 @@ inline constexpr int kSkipped = 77;
 /// Ends the process as a skipped test, with the reason on standard output.
 [[noreturn]] void skip(std::string_view reason);
 
+/// Which network namespace plays the host. RDMA devices appear in the machine's own only, so where
+/// the machine is ours alone, it is taken.
+enum class Host { fresh, machine };
+
 /// Moves the process into new namespaces. Its network namespace plays the host: a plugin that is
 /// started from here sees it as the node. /run is an empty tmpfs, so named namespaces, journals and
-/// leases live in memory, and /sys shows the new network namespace. Skips the test if the kernel
-/// refuses. Without root it uses a user namespace.
-void isolate();
+/// leases live in memory, and /sys shows the process' network namespace. Skips the test if the
+/// kernel refuses. Without root it uses a user namespace.
+void isolate(Host host = Host::fresh);
 
 /// Directories of the isolated world, all in memory.
 inline constexpr std::string_view kStateDir = "/run/test/state";

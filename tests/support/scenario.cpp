@@ -154,7 +154,7 @@ std::string rail_subnet(int n) {
 }
 
 Scenario::Scenario(const ScenarioOptions& options) {
-  isolate();
+  isolate(options.host);
   build_management();
   build_far_network();
   build_rails(options);

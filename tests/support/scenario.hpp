@@ -12,11 +12,14 @@
 #include <map>
 #include <string>
 
+#include "support/namespaces.hpp"
+
 namespace mvr::test {
 
 struct ScenarioOptions {
   int rails = 8;
   std::map<int, int> mtu = {};  ///< of single rails, where it is not 1500
+  Host host = Host::fresh;
 };
 
 /// Who made the pod's eth0.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "mvr/plan/rdma.hpp"
+
 namespace mvr::test {
 
 plan::OnStep Attempt::ignore_step() {
@@ -37,10 +39,20 @@ Result<void> Attempt::make(const cni::NetConf& conf, const state::Attachment& at
                            plan::RaiseLink{made->index, link.name, link.alias}},
                           budget));
   nic = MVR_TRY(plan_nic(conf, facts, place, made->index, name, ipam));
+  MVR_TRY(move_rdma(conf, budget));
   MVR_TRY(network_steps_.run(address_steps(nic, name), budget));
   MVR_TRY(
       network_steps_.run(plan::routing_steps(nic.routing, facts.pod, {place.table}, name), budget));
   return {};
+}
+
+Result<void> Attempt::move_rdma(const cni::NetConf& conf, const Budget& budget) {
+  if (MVR_TRY(plan::find_rdma_mode(kernel_, conf.rdma)) != rdma::NetnsMode::exclusive) {
+    return {};
+  }
+  const auto port = MVR_TRY(plan::find_rdma_port(kernel_, conf, facts.master_in, facts.master));
+  return port ? network_steps_.run({plan::MoveRdmaDevice{port->device, port->name}}, budget)
+              : Result<void>();
 }
 
 std::vector<Error> Attempt::undo() {

@@ -16,7 +16,7 @@ class Attempt {
  public:
   explicit Attempt(FakeKernel& kernel, plan::OnStep on_step = ignore_step());
 
-  /// Shared routing, link, addresses, routing.
+  /// Shared routing, link, RDMA device, addresses, routing.
   Result<void> make(const cni::NetConf& conf, const state::Attachment& attachment,
                     const cni::AddResult& ipam, const Budget& budget);
   Result<void> make(const cni::NetConf& conf = rail_conf(),
@@ -36,6 +36,9 @@ class Attempt {
   plan::DesiredNic nic;
 
  private:
+  /// In exclusive mode the master's device, if it has one.
+  Result<void> move_rdma(const cni::NetConf& conf, const Budget& budget);
+
   FakeKernel& kernel_;
   plan::Transaction shared_steps_;
   plan::Transaction link_steps_;

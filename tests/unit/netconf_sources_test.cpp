@@ -128,6 +128,10 @@ TEST_CASE("only device ids that name a device are kept", "[cni][netconf]") {
   const std::string plain = R"("deviceID":"0000:0b:00.0","runtimeConfig":{"deviceID":"17"})";
   CHECK(accept(plain).device_id == "0000:0b:00.0");
   CHECK(warnings(plain).empty());
+  CHECK(parse(plain).notes ==
+        std::vector<std::string>{
+            R"(runtimeConfig.deviceID "17": ignored, a plain number names no device)"});
+  CHECK(parse(R"("deviceID":"","runtimeConfig":{"deviceID":"0000:0b:00.0"})").notes.empty());
   CHECK(accept(R"("deviceID":"0000:0b:00.0","runtimeConfig":{"deviceID":"mlx5_core.sf.4"})")
             .device_id == "mlx5_core.sf.4");
   for (const char* bad : {"\"0000:0b:00.8\"", "\"0b:00.0\"", "\"a.b.c\"", "5", "\"../x.sf.1\""}) {

@@ -46,7 +46,10 @@ TEST_CASE("defaults of all keys", "[cni][netconf]") {
   CHECK_FALSE(conf.mac);
   CHECK_FALSE(conf.link_in_container);
   CHECK(conf.ipam_type.empty());
-  CHECK(conf.rdma == RdmaMode::automatic);
+  CHECK(conf.rdma.mode == RdmaMode::automatic);
+  CHECK(conf.rdma.device.empty());
+  CHECK(conf.rdma.gid_timeout == 1s);
+  CHECK(conf.device_info_file.empty());
   CHECK(conf.gateway_probe.policy == ProbePolicy::fail);
   CHECK(conf.gateway_probe.attempts == 5);
   CHECK(conf.gateway_probe.interval == 100ms);
@@ -82,7 +85,7 @@ TEST_CASE("values of the link and of IPAM", "[cni][netconf]") {
   CHECK(conf.link_in_container);
   CHECK(conf.bc_queue_len == 4294967295);
   CHECK(conf.tx_queue_len == 500);
-  CHECK(conf.rdma == RdmaMode::off);
+  CHECK(conf.rdma.mode == RdmaMode::off);
   CHECK(conf.ipam_type == "host-local");
   CHECK(conf.dns.nameservers == std::vector<std::string>{"10.0.0.1"});
   REQUIRE(conf.sysctls.size() == 2);
@@ -137,10 +140,9 @@ TEST_CASE("a refusal names key, value and what is allowed", "[cni][netconf]") {
 }
 
 TEST_CASE("what is not supported yet says so", "[cni][netconf]") {
-  for (const char* members :
-       {R"("vlan":100)", R"("rdma":"shared")", R"("rdma":{"device":"mlx5_0"})", R"("ipv6":{})",
-        R"("overlayPodCIDR":["fd00::/64"])", R"("hostAddresses":["fd00::1"])",
-        R"("tunePodRoutes":false)", R"("conflictProbe":true)", R"("announce":0.0)"}) {
+  for (const char* members : {R"("vlan":100)", R"("ipv6":{})", R"("overlayPodCIDR":["fd00::/64"])",
+                              R"("hostAddresses":["fd00::1"])", R"("tunePodRoutes":false)",
+                              R"("conflictProbe":true)", R"("announce":0.0)"}) {
     const Error problem = refuse(members);
     CHECK(problem.code == Code::unsupported_field);
     CHECK(contains(problem.msg, "not supported yet"));

@@ -32,6 +32,8 @@ Record full_record() {
   route.scope = 0;
   record.ipam->routes = {route};
   record.ipam->dns.nameservers = {"10.233.0.3"};
+  record.pod = "default/train-0";
+  record.device_info_file = "/var/run/k8s.cni.cncf.io/devinfo/cni/train-0-net1.json";
   return record;
 }
 
@@ -65,11 +67,22 @@ TEST_CASE("a record cut short anywhere is none", "[journal]") {
 TEST_CASE("a record without one of its fields is none", "[journal]") {
   const Json whole = json_of(full_record());
   for (const auto& [key, value] : whole.items()) {
+    const bool is_needed = key != "ipamResult" && key != "pod" && key != "deviceInfoFile";
     Json cut = whole;
     cut.erase(key);
     INFO(key);
-    CHECK(parse_record(cut.dump()).has_value() == (key == "ipamResult"));
+    CHECK(parse_record(cut.dump()).has_value() != is_needed);
   }
+}
+
+TEST_CASE("a record of before RDMA was known is read", "[journal]") {
+  Json old = json_of(full_record());
+  old.erase("pod");
+  old.erase("deviceInfoFile");
+  Record expected = full_record();
+  expected.pod.clear();
+  expected.device_info_file.clear();
+  CHECK(parse_record(old.dump()) == expected);
 }
 
 TEST_CASE("a record with a field of another type is none", "[journal]") {

@@ -24,7 +24,15 @@ enum class MacvlanMode { bridge, private_mode, vepa, passthru };
 
 std::string_view to_string(MacvlanMode mode);
 
-enum class RdmaMode { automatic, off };
+enum class RdmaMode { automatic, shared, exclusive, off };
+
+std::string_view to_string(RdmaMode mode);
+
+struct RdmaConf {
+  RdmaMode mode = RdmaMode::automatic;          ///< automatic: what the kernel's netns mode says
+  std::string device;                           ///< by name; empty = that of the master
+  std::chrono::milliseconds gid_timeout{1000};  ///< 0–60 s; 0 = look once
+};
 
 enum class ProbePolicy { fail, warn, off };
 
@@ -66,7 +74,7 @@ struct NetConf {
   std::vector<SysctlConf> sysctls;
 
   std::string ipam_type;  ///< empty = layer 2 only
-  RdmaMode rdma = RdmaMode::automatic;
+  RdmaConf rdma;
   ProbeConf gateway_probe;
 
   std::string overlay_nic = "eth0";  ///< podDefaultCniNic
@@ -88,6 +96,7 @@ struct NetConf {
 
   std::string
       device_id;  ///< runtimeConfig.deviceID or deviceID if a PCI or auxiliary id, else empty
+  std::string device_info_file;  ///< runtimeConfig.CNIDeviceInfoFile, absolute; empty = none wanted
   Dns dns;
   std::optional<AddResult> prev_result;
   std::optional<std::vector<AttachmentRef>> valid_attachments;  ///< GC; absent is not empty
@@ -99,6 +108,7 @@ struct ParsedConf {
   NetConf conf;
   std::vector<Error> problems;        ///< Code::bad_config, or unsupported_field
   std::vector<std::string> warnings;  ///< unknown keys, keys in another case
+  std::vector<std::string> notes;     ///< what was passed over as usual; for debugging
 };
 
 /// Reads the configuration that came on standard input, with the node-wide defaults below it.

@@ -12,6 +12,7 @@
 #include "mvr/net/netns.hpp"
 #include "mvr/net/sysctl.hpp"
 #include "mvr/net/types.hpp"
+#include "mvr/rdma/device.hpp"
 
 namespace mvr::plan {
 
@@ -41,6 +42,21 @@ class Kernel {
   /// Names of the host's netdevs of a PCI or auxiliary device, sorted; empty if it has none.
   virtual Result<std::vector<std::string>> read_device_netdevs(const std::string& device) = 0;
 
+  /// Names of the host's RDMA devices of a PCI or auxiliary device, likewise.
+  virtual Result<std::vector<std::string>> read_device_rdma(const std::string& device) = 0;
+
+  // RDMA. A kernel without it has no netns mode and no devices.
+
+  virtual Result<std::optional<rdma::NetnsMode>> read_rdma_mode() = 0;
+  /// What the namespace sees. Ports name the netdevs of that namespace only.
+  virtual Result<std::vector<rdma::Device>> read_rdma_devices(Where where) = 0;
+  /// The name of one of the host's devices in /dev/infiniband; nothing if it has none.
+  virtual Result<std::optional<std::string>> read_verbs_node(rdma::DeviceIndex device) = 0;
+  /// From this namespace to the other one.
+  virtual Result<void> move_rdma_device(Where from, rdma::DeviceIndex device) = 0;
+  /// One of the host's devices.
+  virtual Result<void> rename_rdma_device(rdma::DeviceIndex device, const std::string& name) = 0;
+
   // All of the pod's objects. Never the host's: it may have thousands.
   virtual Result<std::vector<net::Link>> read_pod_links() = 0;
   virtual Result<std::vector<net::IfAddress>> read_pod_addresses(ip::Family family) = 0;
@@ -61,8 +77,8 @@ class Kernel {
   virtual Result<void> change(Op op, const net::Rule& rule) = 0;
 };
 
-/// The running kernel: one rtnetlink socket in each of the two namespaces, opened once. Both
-/// namespaces must outlive it.
+/// The running kernel: one rtnetlink socket in each of the two namespaces, opened once, and one for
+/// RDMA where it is needed. Both namespaces must outlive it.
 Result<std::unique_ptr<Kernel>> open_linux_kernel(const net::Netns& host, const net::Netns& pod);
 
 }  // namespace mvr::plan

@@ -71,13 +71,31 @@ struct ChangeRule {
   net::Rule rule;
 };
 
+/// Moves an RDMA device from the node to the pod, unless it is there already. Inverse:
+/// ReturnRdmaDevice.
+struct MoveRdmaDevice {
+  static constexpr Code kFailure = Code::rdma_busy;
+
+  rdma::DeviceIndex device;
+  std::string name;
+};
+
+/// Takes an RDMA device back from the pod, whatever it is called there, if it is there.
+struct ReturnRdmaDevice {
+  static constexpr Code kFailure = Code::rdma_busy;
+
+  rdma::DeviceIndex device;
+  std::string name;  ///< that it is to have again
+};
+
 using Step = std::variant<CreateLink, RemoveLink, SetSysctls, RaiseLink, ChangeAddress, ChangeRoute,
-                          ChangeRule>;
+                          ChangeRule, MoveRdmaDevice, ReturnRdmaDevice>;
 
 /// One line for logs and errors: "add route default via 172.16.11.254 dev net1 table 101".
 std::string describe(const Step& step);
 
-/// Does it. Errors bear the kind's `kFailure` and begin with the step's description.
+/// Does it. Errors begin with the step's description and bear the kind's `kFailure`, but for an
+/// RDMA device that its driver cannot move: Code::rdma_mode.
 Result<void> apply(Kernel& kernel, const Step& step);
 
 /// What takes the step back; nothing where the link's end takes it back.

@@ -13,12 +13,28 @@
 #include "mvr/base/fd.hpp"
 #include "mvr/cni/result.hpp"
 #include "mvr/net/netns.hpp"
+#include "mvr/rdma/device.hpp"
 #include "mvr/state/attachment.hpp"
 
 namespace mvr::state {
 
+/// The RDMA device of an attachment.
+struct RdmaRecord {
+  rdma::DeviceIndex device{};
+  std::string name;                          ///< when ADD ran; the pod may have renamed it since
+  std::uint32_t port = 0;                    ///< whose netdev is the master, or below it
+  net::IfIndex netdev = net::IfIndex::none;  ///< the port's, on the node
+  std::uint64_t node_guid = 0;               ///< the kernel gives an index again when it is free
+  std::string pci_address;                   ///< empty for a device that is none of PCI
+  bool is_moved = false;                     ///< to the pod, or about to be
+  std::vector<std::uint32_t> gid_indexes;    ///< RoCE v2, in the order of the NIC's addresses
+
+  bool operator==(const RdmaRecord&) const = default;
+};
+
 struct Record {
   Attachment attachment;
+  std::string pod;  ///< "namespace/name", for people; empty if the runtime did not say
   std::string netns_path;
   net::NetnsId netns;
   std::string master;  ///< name of the master when ADD ran
@@ -27,6 +43,8 @@ struct Record {
   std::string ipam_type;               ///< empty = layer 2
   bool is_complete = false;            ///< ADD has ended well
   std::optional<cni::AddResult> ipam;  ///< what IPAM said; CHECK plans with it
+  std::optional<RdmaRecord> rdma;
+  std::string device_info_file;  ///< ours to remove; empty = none
 
   bool operator==(const Record&) const = default;
 };
