@@ -26,6 +26,7 @@ struct Attempt {
   // What is taken back, in the reverse of this order.
   plan::Transaction shared;               ///< the pod's, for all of its NICs
   plan::Transaction link;                 ///< the NIC
+  plan::Transaction rdma;                 ///< the device's move
   plan::Transaction network;              ///< its addresses, routes and rules
   std::vector<net::IfIndex> elders = {};  ///< the pod's NICs of ours that were there before
   bool has_called_ipam = false;
@@ -65,12 +66,15 @@ Result<void> heal(const Call& call, const Namespaces& netns, state::Journal& jou
     return {};
   }
   const state::Record record = *journal.record();
-  const std::optional<net::Netns> pod = reopen(record.netns_path, record.netns);
+  std::optional<net::Netns> pod = reopen(record.netns_path, record.netns);
   if (MVR_TRY(is_alive(record, pod, netns, kernel))) {
     return fail(Code::link_failed, "the attachment " + record.attachment.to_string() +
                                        " exists already; DEL it first");
   }
   call.log.line(LogLevel::warn, "undoing what an earlier attempt left");
+  if (!pod) {
+    pod = MVR_TRY(reopen_pod(netns.host, record));
+  }
   Remains remains{record.attachment, &netns.host, pod ? &*pod : nullptr, record, std::nullopt};
   Result<void> undone = summarize(tear_down(call, remains, journal, call.budget));
   return undone ? undone : fail(std::move(undone).error().in("undo what an earlier attempt left"));
@@ -291,7 +295,7 @@ Result<void> move_rdma(Attempt& a, const Ground& ground) {
     return {};
   }
   Result<void> moved =
-      a.network.run({plan::MoveRdmaDevice{device->device, device->name}}, a.call.budget);
+      a.rdma.run({plan::MoveRdmaDevice{device->device, device->name}}, a.call.budget);
   a.call.timeline.end_phase("rdma");
   return moved;
 }
@@ -351,6 +355,18 @@ Result<void> take_back_shared(Attempt& a, std::vector<Error>& errors) {
   return {};
 }
 
+/// The device stays if other NICs of the pod have it as well, whoever has moved it.
+Result<void> take_back_rdma(Attempt& a, std::vector<Error>& errors) {
+  if (!has_moved_rdma(a.journal.record())) {
+    return {};
+  }
+  const auto lock = lock_pod(a.call, *a.netns.pod);
+  if (MVR_TRY(release_rdma(a.call, a.journal))) {
+    std::ranges::move(a.rdma.undo(), std::back_inserter(errors));
+  }
+  return {};
+}
+
 /// Backwards through what was done. The first error stays the answer; what goes wrong here is
 /// logged and leaves the journal, so that DEL or the next ADD can finish.
 void take_back(Attempt& a) {
@@ -370,6 +386,7 @@ void take_back(Attempt& a) {
     release();
   }
   std::ranges::move(a.network.undo(), std::back_inserter(errors));
+  note(take_back_rdma(a, errors));
   release();
   std::ranges::move(a.link.undo(), std::back_inserter(errors));
   note(take_back_shared(a, errors));
@@ -404,6 +421,7 @@ Result<void> add(const Call& call) {
                   .kernel = *kernel,
                   .shared = {*kernel, on_step},
                   .link = {*kernel, on_step},
+                  .rdma = {*kernel, on_step},
                   .network = {*kernel, on_step}};
   Result<void> made = make(attempt);
   if (!made) {

@@ -24,8 +24,8 @@ Result<void> del(const Call& call) {
   Namespaces netns = MVR_TRY(open_namespaces_if_alive(call));
   state::Journal journal = MVR_TRY(open_journal(call));
   if (!netns.pod && journal.record()) {
-    // The runtime has forgotten the path (CNI_NETNS is empty); the journal has not.
-    netns.pod = reopen(journal.record()->netns_path, journal.record()->netns);
+    // The runtime has forgotten the path (CNI_NETNS is empty), or it is gone; the journal knows it.
+    netns.pod = MVR_TRY(reopen_pod(netns.host, *journal.record()));
   }
   call.timeline.end_phase("open");
   const Remains remains{call.attachment(), &netns.host, netns.pod ? &*netns.pod : nullptr,

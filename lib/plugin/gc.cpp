@@ -32,7 +32,7 @@ Result<void> collect(const Call& call, const Namespaces& own, const state::Attac
     return {};
   }
   const state::Record record = *journal.record();
-  const auto pod = reopen(record.netns_path, record.netns);
+  const auto pod = MVR_TRY(reopen_pod(own.host, record));
   const Remains remains{attachment, &own.host, pod ? &*pod : nullptr, record, std::nullopt};
   set_environment(record);
   Result<void> done = summarize(tear_down(call, remains, journal, call.budget));

@@ -3,6 +3,10 @@
 
 #include <errno.h>
 
+#include <algorithm>
+
+#include "mvr/plan/kernel.hpp"
+
 namespace mvr::plugin {
 namespace {
 
@@ -26,6 +30,16 @@ bool says_no_namespace(int error) {
     default:
       return false;
   }
+}
+
+/// True when the attachment's NIC is in the namespace, finished or not.
+Result<bool> has_nic(const net::Netns& host, const net::Netns& pod,
+                     const state::Attachment& attachment) {
+  const auto kernel = MVR_TRY(plan::open_linux_kernel(host, pod));
+  return std::ranges::any_of(MVR_TRY(kernel->read_pod_links()), [&](const net::Link& link) {
+    return link.alias == state::alias(attachment) ||
+           (net::is_ours(link) && link.name == state::temporary_name(attachment));
+  });
 }
 
 }  // namespace
@@ -64,6 +78,15 @@ std::optional<net::Netns> reopen(const std::string& path, const net::NetnsId& id
 std::optional<net::Netns> reopen_by_process(const net::NetnsId& id) {
   const auto pid = net::find_process(id);
   return pid ? reopen("/proc/" + std::to_string(*pid) + "/ns/net", id) : std::nullopt;
+}
+
+Result<std::optional<net::Netns>> reopen_pod(const net::Netns& host, const state::Record& record) {
+  if (auto netns = reopen(record.netns_path, record.netns)) {
+    return netns;
+  }
+  auto netns = reopen_by_process(record.netns);
+  const bool is_it = netns && MVR_TRY(has_nic(host, *netns, record.attachment));
+  return is_it ? std::move(netns) : std::nullopt;
 }
 
 }  // namespace mvr::plugin

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "mvr/net/netns.hpp"
+#include "mvr/state/journal.hpp"
 #include "plugin/call.hpp"
 
 namespace mvr::plugin {
@@ -28,5 +29,10 @@ std::optional<net::Netns> reopen(const std::string& path, const net::NetnsId& id
 
 /// The namespace with this id by a process in it. A path like /proc/123/ns/net.
 std::optional<net::Netns> reopen_by_process(const net::NetnsId& id);
+
+/// The namespace of a record if it lives: at its path, or without one as long as a process is in
+/// it. The kernel uses the numbers of namespaces again: without its path one is believed only if
+/// the attachment's NIC is in it.
+Result<std::optional<net::Netns>> reopen_pod(const net::Netns& host, const state::Record& record);
 
 }  // namespace mvr::plugin

@@ -9,6 +9,7 @@
 #include "mvr/plan/rdma.hpp"
 #include "mvr/rdma/gid.hpp"
 #include "plugin/device_info.hpp"
+#include "plugin/teardown.hpp"
 
 namespace mvr::plugin {
 namespace {
@@ -19,6 +20,7 @@ using state::RdmaRecord;
 using state::Record;
 
 constexpr std::chrono::milliseconds kLookAgain{1};
+constexpr std::chrono::milliseconds kLongestPause{16};
 
 /// How long the kernel may take to return the device of a namespace that has ended: it does so in
 /// its own time, some milliseconds later.
@@ -68,7 +70,8 @@ void warn_if_full(const Call& call, const RdmaRecord& device, const GidTable& ta
 bool is_used_by_others(const Call& call, const Record& record) {
   return std::ranges::any_of(state::read_records(call.conf.state_dir), [&](const Record& other) {
     return other.attachment != record.attachment && other.rdma && other.rdma->is_moved &&
-           other.rdma->device == record.rdma->device && reopen(other.netns_path, other.netns);
+           other.rdma->device == record.rdma->device &&
+           other.rdma->node_guid == record.rdma->node_guid && reopen(other.netns_path, other.netns);
   });
 }
 
@@ -80,7 +83,7 @@ Result<bool> is_in(plan::Kernel& kernel, Where where, const RdmaRecord& device) 
 /// Until the device is at home; false for one that does not come, as it may not exist any more.
 Result<bool> await_return(const Call& call, plan::Kernel& kernel, const RdmaRecord& device) {
   const auto give_up = Clock::now() + kReturnTime;
-  const Budget patience = Budget::grace(kReturnTime);
+  const Budget patience = Budget::grace(2 * kReturnTime);  // giving up comes first
   while (!MVR_TRY(is_in(kernel, Where::host, device))) {
     if (Clock::now() >= give_up) {
       call.log.line(LogLevel::warn,
@@ -122,9 +125,11 @@ Result<std::vector<std::uint32_t>> wait_for_gids(const Call& call, const Namespa
     return indexes;
   }
   const auto give_up = Clock::now() + call.conf.rdma.gid_timeout;
+  auto pause = kLookAgain;
   auto missing = find_gids(*table, addresses, indexes);
   while (!missing.empty() && Clock::now() < give_up) {
-    MVR_TRY(call.budget.wait(-1, 0, Clock::now() + kLookAgain));
+    MVR_TRY(call.budget.wait(-1, 0, std::min(Clock::now() + pause, give_up)));
+    pause = std::min(2 * pause, kLongestPause);  // a table without it is read to its end
     missing = find_gids(*table, addresses, indexes);
   }
   if (!missing.empty()) {
@@ -135,13 +140,32 @@ Result<std::vector<std::uint32_t>> wait_for_gids(const Call& call, const Namespa
   return indexes;
 }
 
-Result<void> return_rdma(const Call& call, const net::Netns& host, const Record& record) {
-  if (!record.rdma || !record.rdma->is_moved || is_used_by_others(call, record)) {
+bool has_moved_rdma(const std::optional<Record>& record) {
+  return record && record->rdma && record->rdma->is_moved;
+}
+
+Result<bool> release_rdma(const Call& call, state::Journal& journal) {
+  Record record = *journal.record();
+  if (!is_used_by_others(call, record)) {
+    return true;
+  }
+  record.rdma->is_moved = false;
+  MVR_TRY(journal.write(record));
+  return false;
+}
+
+Result<void> return_rdma(const Call& call, const net::Netns& host, state::Journal& journal) {
+  if (!has_moved_rdma(journal.record())) {
     return {};
   }
+  const Record record = *journal.record();
   auto netns = reopen(record.netns_path, record.netns);
   if (!netns) {
     netns = reopen_by_process(record.netns);
+  }
+  const auto lock = netns ? lock_pod(call, *netns) : std::nullopt;
+  if (!MVR_TRY(release_rdma(call, journal))) {
+    return {};
   }
   const auto kernel = MVR_TRY(plan::open_linux_kernel(host, netns ? *netns : host));
   if (!MVR_TRY(kernel->read_rdma_mode())) {

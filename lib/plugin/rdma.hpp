@@ -35,10 +35,18 @@ Result<std::vector<std::uint32_t>> wait_for_gids(const Call& call, const Namespa
                                                  const state::RdmaRecord& device,
                                                  const std::vector<ip::Address>& addresses);
 
-/// Gives the device of a record back to the node, from its namespace however that can be reached;
-/// if it cannot, it is on its way and this waits for it. One that other NICs of the same pod still
-/// use stays.
-Result<void> return_rdma(const Call& call, const net::Netns& host, const state::Record& record);
+/// True when ADD has moved a device to the pod, or was about to.
+bool has_moved_rdma(const std::optional<state::Record>& record);
+
+/// True when the device of a NIC that goes is to go home. If other NICs of the pod have it as well,
+/// the journal claims it no more: of NICs that go at the same time the last one takes it along. To
+/// be called under the pod's lock, which is to be kept until the device is at home.
+Result<bool> release_rdma(const Call& call, state::Journal& journal);
+
+/// Gives the journal's device back to the node, from its namespace however that can be reached; if
+/// it cannot, it is on its way and this waits for it. One that other NICs of the same pod still use
+/// stays.
+Result<void> return_rdma(const Call& call, const net::Netns& host, state::Journal& journal);
 
 /// Writes the device-info document of the NIC where the runtime wants it. Failures are warnings.
 void publish_device(const Call& call, const state::Record& record);

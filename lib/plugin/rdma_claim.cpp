@@ -139,7 +139,8 @@ Result<std::optional<RdmaClaim>> claim_at_home(const Search& s, const RdmaPort& 
   }
   // Who is complete has had it and has given it back: only an ADD under way holds it here.
   const auto holder = MVR_TRY(find_holder(s, [&](const Record& record) {
-    return record.rdma->device == port.device && !record.is_complete;
+    return record.rdma->device == port.device && record.rdma->node_guid == port.node_guid &&
+           !record.is_complete;
   }));
   if (holder && holder->is_alive() && !is_own_pod(s, *holder)) {
     return refuse_busy(s, *holder);
@@ -167,30 +168,36 @@ bool is_optional(const cni::RdmaConf& conf) {
   return conf.mode == cni::RdmaMode::automatic && conf.device.empty();
 }
 
-std::string describe_lack(const cni::RdmaConf& conf, const net::Link& master) {
-  return conf.device.empty() ? "master " + master.name + " has no RDMA device"
-                             : "no RDMA device \"" + conf.device + '"';
+std::string describe_lack(const cni::NetConf& conf, const net::Link& master) {
+  if (!conf.rdma.device.empty()) {
+    return "no RDMA device \"" + conf.rdma.device + '"';
+  }
+  return (conf.device_id.empty() ? "master " + master.name : "deviceID \"" + conf.device_id + '"') +
+         " has no RDMA device";
 }
 
-Result<void> refuse_without(plan::Kernel& kernel, Where where, const cni::RdmaConf& conf,
+Result<void> refuse_without(plan::Kernel& kernel, Where where, const cni::NetConf& conf,
                             const net::Link& master) {
-  return fail(Code::no_rdma_device,
-              "rdma \"" + std::string(to_string(conf.mode)) + "\": " + describe_lack(conf, master) +
-                  "; there are: " + MVR_TRY(plan::list_rdma_devices(kernel, where)));
+  return fail(Code::no_rdma_device, "rdma \"" + std::string(to_string(conf.rdma.mode)) +
+                                        "\": " + describe_lack(conf, master) + "; there are: " +
+                                        MVR_TRY(plan::list_rdma_devices(kernel, where)));
 }
 
 Result<RdmaClaim> claim_nothing(const Search& s) {
-  const cni::RdmaConf& conf = s.call.conf.rdma;
-  if (!is_optional(conf)) {
+  const cni::NetConf& conf = s.call.conf;
+  if (!is_optional(conf.rdma)) {
     MVR_TRY(refuse_without(s.kernel, s.facts.master_in, conf, s.facts.master));
   }
   s.call.timeline.remark("rdma \"auto\": " + describe_lack(conf, s.facts.master));
   return RdmaClaim{};
 }
 
-/// A device that is in a pod. Nothing when the pod has ended, so that the kernel will return it.
+/// A device that is in a pod. Nothing when it is on its way home: the pod has ended, or its DEL.
 Result<std::optional<RdmaClaim>> claim_away(const Search& s) {
   const auto holder = MVR_TRY(find_holder_away(s));
+  if (!holder && MVR_TRY(find_port(s))) {
+    return std::nullopt;  // it came while we looked for its holder
+  }
   if (!holder) {
     return MVR_TRY(claim_nothing(s));
   }
@@ -277,7 +284,7 @@ Result<void> check_rdma(const Call& call, plan::Kernel& kernel, const net::Link&
       return {};  // a pod has it, as is right
     }
   }
-  return refuse_without(kernel, Where::host, conf, master);
+  return refuse_without(kernel, Where::host, call.conf, master);
 }
 
 }  // namespace mvr::plugin

@@ -124,8 +124,12 @@ std::vector<Error> remove_all(const Call& call, plan::Kernel& kernel,
 
 class Teardown {
  public:
-  Teardown(const Call& call, const Remains& remains, const Budget& budget)
-      : call_(call), remains_(remains), budget_(budget), may_answer_(remains.pod != nullptr) {}
+  Teardown(const Call& call, const Remains& remains, state::Journal& journal, const Budget& budget)
+      : call_(call),
+        remains_(remains),
+        journal_(journal),
+        budget_(budget),
+        may_answer_(remains.pod != nullptr) {}
 
   std::vector<Error> run() {
     if (releases_over_link(call_.conf)) {
@@ -167,7 +171,7 @@ class Teardown {
     if (!remains_.record || !remains_.record->rdma) {
       return {};
     }
-    Result<void> done = return_rdma(call_, *remains_.host, *remains_.record);
+    Result<void> done = return_rdma(call_, *remains_.host, journal_);
     call_.timeline.end_phase("rdma");
     return done ? done
                 : fail(std::move(done)
@@ -264,6 +268,7 @@ class Teardown {
 
   const Call& call_;
   const Remains& remains_;
+  state::Journal& journal_;
   const Budget& budget_;
   std::vector<Error> errors_;
   std::unique_ptr<plan::Kernel> kernel_;
@@ -298,7 +303,7 @@ std::vector<Error> sweep(const Call& call, plan::Kernel& kernel) {
 
 std::vector<Error> tear_down(const Call& call, const Remains& remains, state::Journal& journal,
                              const Budget& budget) {
-  std::vector<Error> errors = Teardown(call, remains, budget).run();
+  std::vector<Error> errors = Teardown(call, remains, journal, budget).run();
   // What failed has to be found again; an empty journal says nothing.
   if (errors.empty() || !journal.record()) {
     if (Result<void> removed = journal.remove(); !removed) {

@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 
 #include <algorithm>
+#include <array>
 
 #include "net/message.hpp"
 #include "rdma/codec.hpp"
@@ -75,10 +76,9 @@ Result<std::optional<std::string>> read_verbs_node(net::Socket& socket, DeviceIn
   }
   std::optional<std::string> name;
   Result<void> done = socket.get(std::move(request), [&](nlmsghdr* m) { name = parse_chardev(m); });
-  const bool is_missing =
-      !done && (done.error().sys_errno == ENODATA || done.error().sys_errno == EOPNOTSUPP ||
-                done.error().sys_errno == ENOENT);
-  if (!done && !is_missing) {
+  // EINVAL: the device has left; EOPNOTSUPP: the kernel knows no such kind of node.
+  constexpr std::array kMissing = {EINVAL, ENODATA, ENOENT, EOPNOTSUPP};
+  if (!done && std::ranges::find(kMissing, done.error().sys_errno) == kMissing.end()) {
     return fail(std::move(done).error());
   }
   return name;

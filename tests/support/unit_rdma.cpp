@@ -7,10 +7,15 @@
 
 namespace mvr::test {
 
+std::uint64_t guid_of(int index) {
+  return 0x506b4b0300c50000 + static_cast<std::uint64_t>(index);
+}
+
 FakeDevice roce(int index, const std::string& name, int netdev) {
   FakeDevice device;
   device.device.index = rdma::DeviceIndex{static_cast<std::uint32_t>(index)};
   device.device.name = name;
+  device.device.node_guid = guid_of(index);
   device.device.ports = {{1, net::IfIndex{netdev}, true}};
   device.verbs_node = "uverbs" + std::to_string(index);
   return device;

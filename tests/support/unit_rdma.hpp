@@ -13,6 +13,9 @@ namespace mvr::test {
 inline constexpr rdma::DeviceIndex kRail1{3};
 inline constexpr rdma::DeviceIndex kRail2{4};
 
+/// The node GUID of the device that `roce` makes.
+std::uint64_t guid_of(int index);
+
 /// A device of the host with one port, which is active.
 FakeDevice roce(int index, const std::string& name, int netdev);
 

@@ -19,8 +19,8 @@ namespace {
 
 using Port = std::optional<RdmaPort>;
 
-const RdmaPort kPort1{kRail1, "rocep11s0", 1, net::IfIndex{11}};
-const RdmaPort kPort2{kRail2, "rocep12s0", 1, net::IfIndex{12}};
+const RdmaPort kPort1{kRail1, "rocep11s0", 1, net::IfIndex{11}, guid_of(3)};
+const RdmaPort kPort2{kRail2, "rocep12s0", 1, net::IfIndex{12}, guid_of(4)};
 
 mvr::Result<Port> look(const World& world, const std::string& master,
                        const cni::NetConf& conf = rail_conf(), Where where = Where::host) {
@@ -148,7 +148,7 @@ TEST_CASE("a bond's RDMA device is its own, or that of a member", "[rdma]") {
   CHECK(find(world, "bond0") == kPort1);
   world.rdma.devices.push_back(roce(9, "mlx5_bond_0", 2));
   CHECK(find(world, "bond0") ==
-        RdmaPort{mvr::rdma::DeviceIndex{9}, "mlx5_bond_0", 1, net::IfIndex{2}});
+        RdmaPort{mvr::rdma::DeviceIndex{9}, "mlx5_bond_0", 1, net::IfIndex{2}, guid_of(9)});
   CHECK(find(world, "enp12s0f0np0") == kPort2);
 }
 
@@ -195,7 +195,8 @@ TEST_CASE("of a device with a port a master, each master has its own", "[rdma]")
   World world = shared_world();
   world.rdma.devices = {roce(3, "rocep11s0", 11)};
   world.rdma.devices[0].device.ports.push_back({2, net::IfIndex{12}, true});
-  CHECK(find(world, "enp12s0f0np0") == RdmaPort{kRail1, "rocep11s0", 2, net::IfIndex{12}});
+  CHECK(find(world, "enp12s0f0np0") ==
+        RdmaPort{kRail1, "rocep11s0", 2, net::IfIndex{12}, guid_of(3)});
   CHECK(find(world, "enp11s0f0np0") == kPort1);
 }
 
@@ -219,7 +220,7 @@ TEST_CASE("an RDMA device that is named is taken, with the port that fits", "[rd
   CHECK(find(world, "enp12s0f0np0", with_device("rocep12s0"))->number == 1);
   device_of(world, kRail2).device.ports.clear();
   CHECK(find(world, "enp11s0f0np0", with_device("rocep12s0")) ==
-        RdmaPort{kRail2, "rocep12s0", 1, net::IfIndex::none});
+        RdmaPort{kRail2, "rocep12s0", 1, net::IfIndex::none, guid_of(4)});
 }
 
 TEST_CASE("a named RDMA device comes before an allotted one", "[rdma]") {
@@ -263,7 +264,7 @@ TEST_CASE("a master in the pod has the RDMA device that the pod sees", "[rdma]")
   pods.netdevs = Where::pod;
   world.rdma.devices.push_back(pods);
   CHECK(unwrap(look(world, "eth0", rail_conf(), Where::pod)) ==
-        RdmaPort{mvr::rdma::DeviceIndex{9}, "rxe0", 1, kEth0});
+        RdmaPort{mvr::rdma::DeviceIndex{9}, "rxe0", 1, kEth0, guid_of(9)});
   CHECK_FALSE(find(world, "bond0"));
 }
 
@@ -288,6 +289,17 @@ TEST_CASE("a master's layers are the VLANs and what carries them", "[rdma]") {
   CHECK_FALSE(unwrap(is_below(kernel, Where::host, net::IfIndex{12}, layers)));
   CHECK_FALSE(unwrap(is_below(kernel, Where::host, net::IfIndex::none, layers)));
   CHECK_FALSE(unwrap(is_below(kernel, Where::host, net::IfIndex{99}, layers)));
+}
+
+TEST_CASE("a device is known by its index and its GUID", "[rdma]") {
+  FakeKernel kernel(shared_world());
+  const auto devices = unwrap(kernel.read_rdma_devices(Where::host));
+  const auto* found = find_device(devices, kRail2, guid_of(4));
+  REQUIRE(found != nullptr);
+  CHECK(found->name == "rocep12s0");
+  CHECK(find_device(devices, kRail2, guid_of(3)) == nullptr);
+  CHECK(find_device(devices, mvr::rdma::DeviceIndex{5}, guid_of(4)) == nullptr);
+  CHECK(find_device({}, kRail2, guid_of(4)) == nullptr);
 }
 
 TEST_CASE("RDMA devices are listed with their netdevs", "[rdma]") {

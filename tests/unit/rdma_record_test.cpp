@@ -16,7 +16,7 @@ Record rdma_record() {
                            "rocep11s0",
                            2,
                            mvr::net::IfIndex{11},
-                           0x506b4b0300a1b200,
+                           0xf41694fffead0cde,
                            "0000:0b:00.0",
                            true,
                            {3, 0xffffffff, 0}};
@@ -82,7 +82,9 @@ TEST_CASE("a record whose RDMA device has a number that does not fit is none", "
       CHECK_FALSE(parse_with([&](Json& rdma) { rdma[key] = wrong; }));
     }
   }
-  CHECK_FALSE(parse_with([](Json& rdma) { rdma["index"] = -1; }));
+  for (const char* key : {"index", "guid"}) {
+    CHECK_FALSE(parse_with([&](Json& rdma) { rdma[key] = -1; }));
+  }
 }
 
 TEST_CASE("a record with a GID index that is none is none", "[journal]") {
