@@ -14,10 +14,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <sstream>
 
 #include "mvr/base/budget.hpp"
 #include "mvr/base/text.hpp"
 #include "support/catch.hpp"
+#include "support/namespaces.hpp"
 
 namespace mvr::test {
 
@@ -225,9 +227,11 @@ Output run(const Command& command) {
 
 namespace {
 
-std::string run_ip(std::vector<std::string> arguments, const std::string& input) {
+/// By our own way into the namespace: `ip -n` would also make a mount namespace with a new sysfs.
+std::string run_ip(const std::string& netns, std::vector<std::string> arguments,
+                   const std::string& input) {
   arguments.insert(arguments.begin(), "ip");
-  const Output output = run({.argv = arguments, .input = input});
+  const Output output = run({.argv = arguments, .input = input, .netns = netns_path(netns)});
   if (output.status != 0) {
     FAIL(join(arguments, " ") << ": " << output.err << '\n' << input);
   }
@@ -237,27 +241,30 @@ std::string run_ip(std::vector<std::string> arguments, const std::string& input)
 }  // namespace
 
 std::string ip(std::vector<std::string> arguments) {
-  return run_ip(std::move(arguments), "");
+  return run_ip("", std::move(arguments), "");
 }
 
 void ip_batch(const std::string& netns, const std::string& lines) {
-  std::vector<std::string> arguments{"-batch", "-"};
-  if (!netns.empty()) {
-    arguments.insert(arguments.begin(), {"-n", netns});
-  }
-  run_ip(std::move(arguments), lines);
+  run_ip(netns, {"-batch", "-"}, lines);
 }
 
 json ip_json(const std::string& netns, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"-json", "-details"});
-  if (!netns.empty()) {
-    arguments.insert(arguments.begin(), {"-n", netns});
-  }
-  const std::string text = run_ip(arguments, "");
+  const std::string text = run_ip(netns, std::move(arguments), "");
   if (text.find_first_not_of(" \n") == std::string::npos) {
     return json::array();
   }
   return json::parse(text, nullptr, false);
+}
+
+std::vector<json> ip_json_batch(const std::string& netns, const std::string& family,
+                                const std::string& lines) {
+  std::istringstream text(run_ip(netns, {"-json", "-details", family, "-batch", "-"}, lines));
+  std::vector<json> answers;
+  while (text >> std::ws && !text.eof()) {
+    text >> answers.emplace_back();
+  }
+  return answers;
 }
 
 }  // namespace mvr::test

@@ -78,8 +78,13 @@ std::string ip(std::vector<std::string> arguments);
 /// \param netns the name of a namespace below /run/netns; empty = ours
 void ip_batch(const std::string& netns, const std::string& lines);
 
-/// `ip -json -n NETNS ARGUMENTS` as a value; an empty array where ip prints nothing.
+/// `ip -json -details ARGUMENTS` in a namespace as a value; an empty array where ip prints nothing.
 json ip_json(const std::string& netns, std::vector<std::string> arguments);
+
+/// The answers to several commands, a line each, by one program: starting it is what takes time.
+/// \param family "-4" or "-6"
+std::vector<json> ip_json_batch(const std::string& netns, const std::string& family,
+                                const std::string& lines);
 
 /// Calls `condition` every few milliseconds until it holds; false when `limit` has passed.
 template <typename Condition>

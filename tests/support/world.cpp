@@ -9,6 +9,7 @@
 #include "mvr/base/fd.hpp"
 #include "mvr/base/text.hpp"
 #include "mvr/ip/address.hpp"
+#include "support/catch.hpp"
 #include "support/namespaces.hpp"
 #include "support/shell.hpp"
 
@@ -51,9 +52,10 @@ bool is_link_local(const std::string& address) {
   return address.starts_with("fe80:") || address.starts_with("ff00:");
 }
 
-json links_of(const std::string& netns) {
+/// \param links as `ip address show` has them, which says all that `ip link show` does
+json links_of(const json& links) {
   json result = json::object();
-  for (const json& link : ip_json(netns, {"link", "show"})) {
+  for (const json& link : links) {
     json entry = pick(link, {"ifindex", "link", "link_index", "master", "mtu", "txqlen", "group",
                              "address", "ifalias", "promiscuity", "allmulti"});
     entry["up"] = has_flag(link, "UP");
@@ -67,9 +69,9 @@ json links_of(const std::string& netns) {
   return result;
 }
 
-json addresses_of(const std::string& netns) {
+json addresses_of(const json& links) {
   json result = json::object();
-  for (const json& link : ip_json(netns, {"address", "show"})) {
+  for (const json& link : links) {
     for (const json& address : link.value("addr_info", json::array())) {
       if (!is_link_local(text_of(address, "local"))) {
         const std::string name = text_of(link, "ifname") + " " + text_of(address, "local") + "/" +
@@ -87,34 +89,25 @@ void add_whole(json& all, const json& object) {
   all[name] = all.value(name, 0) + 1;
 }
 
-json routes_of(const std::string& netns) {
-  json result = json::object();
-  for (const char* family : {"-4", "-6"}) {
-    for (json route : ip_json(netns, {family, "route", "show", "table", "all"})) {
-      const bool by_kernel = text_of(route, "protocol") == "kernel";
-      if (by_kernel && is_link_local(text_of(route, "dst"))) {
-        continue;
-      }
-      // Dead and linkdown follow the carrier, which settles late.
-      const auto flags = route.value("flags", json::array());
-      route["flags"] =
-          std::find(flags.begin(), flags.end(), "onlink") != flags.end() ? "onlink" : "";
-      route["family"] = family;
-      add_whole(result, route);
+void add_routes(json& all, const std::string& family, const json& routes) {
+  for (json route : routes) {
+    const bool by_kernel = text_of(route, "protocol") == "kernel";
+    if (by_kernel && is_link_local(text_of(route, "dst"))) {
+      continue;
     }
+    // Dead and linkdown follow the carrier, which settles late.
+    const auto flags = route.value("flags", json::array());
+    route["flags"] = std::find(flags.begin(), flags.end(), "onlink") != flags.end() ? "onlink" : "";
+    route["family"] = family;
+    add_whole(all, route);
   }
-  return result;
 }
 
-json rules_of(const std::string& netns) {
-  json result = json::object();
-  for (const char* family : {"-4", "-6"}) {
-    for (json rule : ip_json(netns, {family, "rule", "show"})) {
-      rule["family"] = family;
-      add_whole(result, rule);
-    }
+void add_rules(json& all, const std::string& family, const json& rules) {
+  for (json rule : rules) {
+    rule["family"] = family;
+    add_whole(all, rule);
   }
-  return result;
 }
 
 std::vector<std::string> names_in(const std::string& dir) {
@@ -164,11 +157,19 @@ std::string describe(const json& change, const json& before) {
 }  // namespace
 
 json snapshot(const std::string& netns) {
-  return {{"links", links_of(netns)},
-          {"addresses", addresses_of(netns)},
-          {"routes", routes_of(netns)},
-          {"rules", rules_of(netns)},
-          {"sysctls", sysctls_of(netns)}};
+  const json links = ip_json(netns, {"address", "show"});
+  json result{{"links", links_of(links)},
+              {"addresses", addresses_of(links)},
+              {"routes", json::object()},
+              {"rules", json::object()},
+              {"sysctls", sysctls_of(netns)}};
+  for (const char* family : {"-4", "-6"}) {
+    const auto answers = ip_json_batch(netns, family, "route show table all\nrule show\n");
+    REQUIRE(answers.size() == 2);
+    add_routes(result["routes"], family, answers[0]);
+    add_rules(result["rules"], family, answers[1]);
+  }
+  return result;
 }
 
 json snapshot_files(const std::string& dir) {
