@@ -212,11 +212,29 @@ Result<std::optional<RdmaClaim>> claim_away(const Search& s) {
   return RdmaClaim{record, {}};
 }
 
+/// The device at home that the NIC should get. Nothing while another one below the same bond is in
+/// a pod: that one is the bond's, since what it sends and receives passes another member.
+Result<std::optional<RdmaPort>> find_port_at_home(const Search& s) {
+  const auto port = MVR_TRY(find_port(s));
+  const cni::NetConf& conf = s.call.conf;
+  if (!port || !conf.rdma.device.empty() || !conf.device_id.empty()) {
+    return port;
+  }
+  const auto layers = MVR_TRY(plan::read_layers(s.kernel, Where::host, s.facts.master));
+  const auto is_another = [&](const Record& record) -> Result<bool> {
+    return record.rdma->device == port->device
+               ? false
+               : is_meant(s.kernel, conf.rdma, layers, *record.rdma);
+  };
+  const auto holder = MVR_TRY(find_holder(s, is_another));
+  return holder ? std::nullopt : port;
+}
+
 /// Exclusive mode: at home, in a pod, or on its way between them.
 Result<RdmaClaim> claim_exclusive(const Search& s) {
   const auto give_up = Clock::now() + kReturnTime;
   for (;;) {
-    const auto port = MVR_TRY(find_port(s));
+    const auto port = MVR_TRY(find_port_at_home(s));
     if (auto claim = MVR_TRY(port ? claim_at_home(s, *port) : claim_away(s))) {
       return *std::move(claim);
     }
