@@ -86,10 +86,13 @@ json ip_json(const std::string& netns, std::vector<std::string> arguments);
 std::vector<json> ip_json_batch(const std::string& netns, const std::string& family,
                                 const std::string& lines);
 
+/// How many times longer everything may take than on the processor itself: emulated, it is slow.
+int slowness();
+
 /// Calls `condition` every few milliseconds until it holds; false when `limit` has passed.
 template <typename Condition>
 bool eventually(Condition condition, std::chrono::milliseconds limit = std::chrono::seconds(3)) {
-  const auto end = std::chrono::steady_clock::now() + limit;
+  const auto end = std::chrono::steady_clock::now() + limit * slowness();
   while (!condition()) {
     if (std::chrono::steady_clock::now() > end) {
       return false;

@@ -3,8 +3,11 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
-#include <vector>
+#include <functional>
+#include <iterator>
+#include <optional>
 
 #include "mvr/base/fd.hpp"
 #include "support/catch.hpp"
@@ -28,8 +31,12 @@ bool is_perftest_listening(const std::string& netns) {
   return text && text->find(kPerftestListens) != std::string::npos;
 }
 
-bool is_cm_listening(const std::string& netns) {
-  return rdma_json(netns, {"resource", "show", "cm_id"}).dump().find("LISTEN") != std::string::npos;
+/// In shared mode a namespace sees the others' too.
+bool is_cm_listening(pid_t pid) {
+  const json all = rdma_json("", {"resource", "show", "cm_id"});
+  return std::any_of(all.begin(), all.end(), [pid](const json& one) {
+    return one.value("pid", 0) == pid && one.value("state", "") == "LISTEN";
+  });
 }
 
 Command make_perftest(const std::string& program, const VerbsEnd& end) {
@@ -48,38 +55,90 @@ std::string complaint(const char* who, const Output& output) {
                                   "\n" + output.out + output.err;
 }
 
-template <typename IsListening>
-std::string exchange(const Command& server, const Command& client, IsListening is_listening) {
-  Process process(server);
-  if (!eventually(is_listening, kStart)) {
-    process.signal(SIGKILL);
-    return "the server does not listen\n" + complaint("server", process.wait());
+/// What both ends run, and how to see that the server listens.
+struct Conversation {
+  Command server;
+  Command client;
+  std::function<bool(const Process&)> is_listening;
+};
+
+std::vector<Process> start(const std::vector<Conversation>& all, Command Conversation::*end) {
+  std::vector<Process> result;
+  for (const Conversation& one : all) {
+    result.emplace_back(one.*end);
   }
-  const Output answer = run(client);
-  if (answer.status != 0) {
-    process.signal(SIGKILL);
+  return result;
+}
+
+/// The first server that does not listen in time, if any.
+std::optional<std::size_t> find_deaf(const std::vector<Conversation>& all,
+                                     const std::vector<Process>& servers) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (!eventually([&] { return all[i].is_listening(servers[i]); }, kStart)) {
+      return i;
+    }
   }
-  return complaint("client", answer) + complaint("server", process.wait());
+  return std::nullopt;
+}
+
+std::string exchange(const std::vector<Conversation>& all) {
+  std::vector<Process> servers = start(all, &Conversation::server);
+  if (const auto deaf = find_deaf(all, servers)) {
+    servers[*deaf].signal(SIGKILL);
+    return "the server does not listen\n" + complaint("server", servers[*deaf].wait());
+  }
+  std::vector<Process> clients = start(all, &Conversation::client);
+  std::string complaints;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Output answer = clients[i].wait();
+    if (answer.status != 0) {
+      servers[i].signal(SIGKILL);
+    }
+    complaints += complaint("client", answer) + complaint("server", servers[i].wait());
+  }
+  return complaints;
+}
+
+Conversation make_verbs(const std::string& program, const VerbsPair& pair) {
+  Command client = make_perftest(program, pair.client);
+  client.argv.push_back(pair.server.address);
+  return {make_perftest(program, pair.server), client,
+          [netns = pair.server.netns](const Process&) { return is_perftest_listening(netns); }};
+}
+
+Conversation make_rping(const VerbsPair& pair) {
+  const auto command = [&pair](const VerbsEnd& end, const char* role) {
+    return Command{.argv = {"rping", role, "-a", pair.server.address, "-C", "3", "-v"},
+                   .netns = netns_path(end.netns),
+                   .timeout = kLimit};
+  };
+  return {command(pair.server, "-s"), command(pair.client, "-c"),
+          [](const Process& server) { return is_cm_listening(server.pid()); }};
 }
 
 }  // namespace
 
+std::string exchange_verbs(const std::string& program, const std::vector<VerbsPair>& pairs) {
+  std::vector<Conversation> all;
+  for (const VerbsPair& pair : pairs) {
+    all.push_back(make_verbs(program, pair));
+  }
+  return exchange(all);
+}
+
 std::string exchange_verbs(const std::string& program, const VerbsEnd& server,
                            const VerbsEnd& client) {
-  Command from = make_perftest(program, client);
-  from.argv.push_back(server.address);
-  return exchange(make_perftest(program, server), from,
-                  [&server] { return is_perftest_listening(server.netns); });
+  return exchange_verbs(program, {{server, client}});
+}
+
+std::string exchange_rping(const std::vector<VerbsPair>& pairs) {
+  std::vector<Conversation> all;
+  std::transform(pairs.begin(), pairs.end(), std::back_inserter(all), make_rping);
+  return exchange(all);
 }
 
 std::string exchange_rping(const VerbsEnd& server, const VerbsEnd& client) {
-  const auto command = [&server](const VerbsEnd& end, const char* role) {
-    return Command{.argv = {"rping", role, "-a", server.address, "-C", "3", "-v"},
-                   .netns = netns_path(end.netns),
-                   .timeout = kLimit};
-  };
-  return exchange(command(server, "-s"), command(client, "-c"),
-                  [&server] { return is_cm_listening(server.netns); });
+  return exchange_rping({{server, client}});
 }
 
 }  // namespace mvr::test

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace mvr::test {
 
@@ -15,12 +16,21 @@ struct VerbsEnd {
   std::string address = {};
 };
 
-/// Both ends of a program of perftest, as "ib_write_bw", with the GIDs of these addresses. Returns
-/// what the programs said against it, empty if they succeeded.
+/// Two ends that talk.
+struct VerbsPair {
+  VerbsEnd server = {};
+  VerbsEnd client = {};
+};
+
+/// Both ends of a program of perftest, as "ib_write_bw", with the GIDs of these addresses, all
+/// pairs at the same time; each server in a namespace of its own. Returns what the programs said
+/// against it, empty if they succeeded.
+std::string exchange_verbs(const std::string& program, const std::vector<VerbsPair>& pairs);
 std::string exchange_verbs(const std::string& program, const VerbsEnd& server,
                            const VerbsEnd& client);
 
 /// The same by RDMA-CM, which finds devices by the addresses alone.
+std::string exchange_rping(const std::vector<VerbsPair>& pairs);
 std::string exchange_rping(const VerbsEnd& server, const VerbsEnd& client);
 
 }  // namespace mvr::test
