@@ -35,7 +35,11 @@ Result<std::optional<int>> find_depth(Kernel& kernel, Where where, net::IfIndex 
   for (int climbed = 0; climbed < kMaxDepth && netdev != net::IfIndex::none; ++climbed) {
     const auto layer = std::ranges::find(layers, netdev, &net::Link::index);
     if (layer != layers.end()) {
-      return static_cast<int>(layer - layers.begin()) + climbed;
+      // A bridge's members serve others as well.
+      const bool is_member = layer->kind == "bond" || layer->kind == "team";
+      return climbed == 0 || is_member
+                 ? std::optional(static_cast<int>(layer - layers.begin()) + climbed)
+                 : std::nullopt;
     }
     const auto link = MVR_TRY(kernel.read_link(where, netdev));
     netdev = link ? link->upper : net::IfIndex::none;

@@ -362,7 +362,14 @@ Result<void> take_back_rdma(Attempt& a, std::vector<Error>& errors) {
   }
   const auto lock = lock_pod(a.call, *a.netns.pod);
   if (MVR_TRY(release_rdma(a.call, a.journal))) {
-    std::ranges::move(a.rdma.undo(), std::back_inserter(errors));
+    // The step also when it was not ours: the NIC that moved the device may have gone since.
+    const state::RdmaRecord& device = *a.journal.record()->rdma;
+    MVR_TRY(plan::apply(a.kernel, plan::ReturnRdmaDevice{device.device, device.name}));
+    std::vector<Error> failed = a.rdma.undo();
+    if (failed.empty()) {
+      return disclaim_rdma(a.journal);
+    }
+    std::ranges::move(failed, std::back_inserter(errors));
   }
   return {};
 }

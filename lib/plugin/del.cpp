@@ -25,7 +25,11 @@ Result<void> del(const Call& call) {
   state::Journal journal = MVR_TRY(open_journal(call));
   if (!netns.pod && journal.record()) {
     // The runtime has forgotten the path (CNI_NETNS is empty), or it is gone; the journal knows it.
-    netns.pod = MVR_TRY(reopen_pod(netns.host, *journal.record()));
+    if (auto pod = reopen_pod(netns.host, *journal.record())) {
+      netns.pod = *std::move(pod);
+    } else {
+      call.log.line(LogLevel::warn, pod.error().msg + "; the namespace is taken as gone");
+    }
   }
   call.timeline.end_phase("open");
   const Remains remains{call.attachment(), &netns.host, netns.pod ? &*netns.pod : nullptr,

@@ -2,8 +2,10 @@
 #include "plugin/rdma.hpp"
 
 #include <errno.h>
+#include <net/if.h>
 
 #include <algorithm>
+#include <array>
 
 #include "mvr/base/text.hpp"
 #include "mvr/plan/rdma.hpp"
@@ -66,12 +68,13 @@ void warn_if_full(const Call& call, const RdmaRecord& device, const GidTable& ta
   }
 }
 
-/// True when another NIC of a living pod has the device as well, or has it now.
-bool is_used_by_others(const Call& call, const Record& record) {
+/// True when another NIC of a living pod has the device: one of this pod (`is_of_pod`), or of any.
+bool is_used_by_others(const Call& call, const Record& record, bool is_of_pod) {
   return std::ranges::any_of(state::read_records(call.conf.state_dir), [&](const Record& other) {
     return other.attachment != record.attachment && other.rdma && other.rdma->is_moved &&
            other.rdma->device == record.rdma->device &&
-           other.rdma->node_guid == record.rdma->node_guid && reopen(other.netns_path, other.netns);
+           other.rdma->node_guid == record.rdma->node_guid &&
+           (!is_of_pod || other.netns == record.netns) && reopen(other.netns_path, other.netns);
   });
 }
 
@@ -100,13 +103,15 @@ DeviceInfo describe_device(const RdmaRecord& device) {
   return {device.name, pci.empty() ? std::nullopt : std::optional(pci)};
 }
 
-/// The name of an RDMA device that is in a pod becomes that of the master for which it went there.
+/// The name of an RDMA device that is in a pod becomes that of its netdev, which is on the node.
 void name_master(std::string& name, const std::vector<Record>& records) {
   const auto found = std::ranges::find_if(records, [&](const Record& record) {
     return record.rdma && record.rdma->is_moved && record.rdma->name == name;
   });
-  if (found != records.end()) {
-    name = found->master;
+  std::array<char, IF_NAMESIZE> netdev{};
+  if (found != records.end() && ::if_indextoname(static_cast<unsigned>(to_int(found->rdma->netdev)),
+                                                 netdev.data()) != nullptr) {
+    name = netdev.data();
   }
 }
 
@@ -145,13 +150,17 @@ bool has_moved_rdma(const std::optional<Record>& record) {
 }
 
 Result<bool> release_rdma(const Call& call, state::Journal& journal) {
-  Record record = *journal.record();
-  if (!is_used_by_others(call, record)) {
+  if (!is_used_by_others(call, *journal.record(), true)) {
     return true;
   }
-  record.rdma->is_moved = false;
-  MVR_TRY(journal.write(record));
+  MVR_TRY(disclaim_rdma(journal));
   return false;
+}
+
+Result<void> disclaim_rdma(state::Journal& journal) {
+  Record record = *journal.record();
+  record.rdma->is_moved = false;
+  return journal.write(record);
 }
 
 Result<void> return_rdma(const Call& call, const net::Netns& host, state::Journal& journal) {
@@ -174,11 +183,14 @@ Result<void> return_rdma(const Call& call, const net::Netns& host, state::Journa
   const RdmaRecord& device = *record.rdma;
   if (netns && MVR_TRY(is_in(*kernel, Where::pod, device))) {
     MVR_TRY(plan::return_rdma_device(*kernel, device.device));
+  } else if (is_used_by_others(call, record, false)) {
+    return disclaim_rdma(journal);  // it was at home, and has gone on
   }
   if (!MVR_TRY(await_return(call, *kernel, device))) {
     return {};
   }
-  return plan::restore_rdma_name(*kernel, device.device, device.name);
+  MVR_TRY(plan::restore_rdma_name(*kernel, device.device, device.name));
+  return disclaim_rdma(journal);  // it stays if IPAM refuses, and the next pod may come
 }
 
 void publish_device(const Call& call, const Record& record) {
@@ -213,7 +225,7 @@ Result<std::vector<plan::Mismatch>> verify_rdma(const Namespaces& netns, plan::K
         plan::Mismatch{object, "", device.is_moved ? "in the pod" : "on the node", "not there"}};
   }
   std::vector<plan::Mismatch> all;
-  if (device.gid_indexes.size() < addresses.size()) {
+  if (addresses.empty() || device.gid_indexes.size() < addresses.size()) {
     return all;  // ADD has not seen them either, and has said so
   }
   const GidTable table = MVR_TRY(open_table(netns, device, found->name));

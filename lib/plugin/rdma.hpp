@@ -43,6 +43,9 @@ bool has_moved_rdma(const std::optional<state::Record>& record);
 /// be called under the pod's lock, which is to be kept until the device is at home.
 Result<bool> release_rdma(const Call& call, state::Journal& journal);
 
+/// The journal claims its device no more.
+Result<void> disclaim_rdma(state::Journal& journal);
+
 /// Gives the journal's device back to the node, from its namespace however that can be reached; if
 /// it cannot, it is on its way and this waits for it. One that other NICs of the same pod still use
 /// stays.
@@ -69,6 +72,10 @@ cni::NetConf name_masters(const cni::NetConf& conf);
 /// What `look` finds with the configuration, or else with its masters named anew.
 template <typename Look>
 auto look_for_master(const cni::NetConf& conf, const Look& look) {
+  // Of a list the first that exists is meant, and one whose device is in a pod does.
+  if (conf.master.size() > 1 && !conf.link_in_container) {
+    return look(name_masters(conf));
+  }
   auto found = look(conf);
   const bool is_missing = !found && found.error().code == Code::master_unusable;
   return is_missing && !conf.master.empty() ? look(name_masters(conf)) : std::move(found);

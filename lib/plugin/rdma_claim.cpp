@@ -227,7 +227,7 @@ Result<std::optional<RdmaPort>> find_port_at_home(const Search& s) {
                : is_meant(s.kernel, conf.rdma, layers, *record.rdma);
   };
   const auto holder = MVR_TRY(find_holder(s, is_another));
-  return holder ? std::nullopt : port;
+  return holder && holder->is_alive() ? std::nullopt : port;
 }
 
 /// Exclusive mode: at home, in a pod, or on its way between them.

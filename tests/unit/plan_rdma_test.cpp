@@ -46,10 +46,12 @@ void add_vlan(World& world, int index, const std::string& name, int lower) {
   world.host_links.push_back(vlan);
 }
 
-/// Makes both rails members of bond0.
-void enslave_rails(World& world) {
+/// Makes both rails members of bond0, or of a bridge of that name.
+void enslave_rails(World& world, const std::string& kind = "bond") {
   for (net::Link& link : world.host_links) {
-    if (link.name != "bond0") {
+    if (link.name == "bond0") {
+      link.kind = kind;
+    } else {
       link.upper = net::IfIndex{2};
     }
   }
@@ -150,6 +152,13 @@ TEST_CASE("a bond's RDMA device is its own, or that of a member", "[rdma]") {
   CHECK(find(world, "bond0") ==
         RdmaPort{mvr::rdma::DeviceIndex{9}, "mlx5_bond_0", 1, net::IfIndex{2}, guid_of(9)});
   CHECK(find(world, "enp12s0f0np0") == kPort2);
+}
+
+TEST_CASE("a bridge does not have the RDMA device of a member", "[rdma]") {
+  World world = shared_world();
+  enslave_rails(world, "bridge");
+  CHECK_FALSE(find(world, "bond0"));
+  CHECK(find(world, "enp11s0f0np0") == kPort1);
 }
 
 TEST_CASE("a VLAN on a bond has the RDMA device of a member", "[rdma]") {
