@@ -81,18 +81,36 @@ void report_all_keys(const Field& root, const Field& defaults) {
 }
 
 /// Judges the values together, wherever each of them came from.
-void check_probe_time(ParsedConf& out) {
-  const ProbeConf& probe = out.conf.gateway_probe;
+void check_probe_time(ParsedConf& out, const std::string& key, const ProbeConf& probe) {
   const auto total = probe.attempts * probe.interval;
   if (probe.policy == ProbePolicy::off || total <= out.conf.timeout) {
     return;
   }
   out.problems.push_back(Error{Code::bad_config, 0,
-                               "gatewayProbe: attempts " + std::to_string(probe.attempts) +
+                               key + ": attempts " + std::to_string(probe.attempts) +
                                    " × interval " + std::to_string(probe.interval.count()) +
                                    "ms is " + std::to_string(total.count()) +
                                    "ms: must be at most timeout, which is " +
                                    std::to_string(out.conf.timeout.count()) + "ms"});
+}
+
+/// Keys that would be without effect, or against each other.
+void check_together(ParsedConf& out) {
+  const NetConf& conf = out.conf;
+  const auto refuse = [&](std::string text) {
+    out.problems.push_back(Error{Code::bad_config, 0, std::move(text)});
+  };
+  if (!conf.tune_pod_routes && !conf.policy_routes.empty()) {
+    refuse(
+        "policyRoutes: need the NIC's own table, which it has not with tunePodRoutes false; remove "
+        "one of the two");
+  }
+  if (conf.vlan != 0 && conf.link_in_container) {
+    refuse("vlan " + std::to_string(conf.vlan) +
+           ": not with linkInContainer true; VLANs are made on the node");
+  }
+  check_probe_time(out, "gatewayProbe", conf.gateway_probe);
+  check_probe_time(out, "conflictProbe", conf.conflict_probe);
 }
 
 }  // namespace
@@ -142,7 +160,7 @@ Result<ParsedConf> parse_netconf(std::string_view json, std::string_view default
   read_keys(root, defaults_root);
   read_runtime(root, args);
   report_all_keys(root, defaults_root);
-  check_probe_time(out);
+  check_together(out);
   return out;
 }
 

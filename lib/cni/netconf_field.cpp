@@ -118,10 +118,6 @@ void Field::refuse(std::string_view allowed) const {
   add_problem(*this, Code::bad_config, allowed);
 }
 
-void Field::refuse_for_now(std::string_view accepted) const {
-  add_problem(*this, Code::unsupported_field, "not supported yet, " + std::string(accepted));
-}
-
 void Field::warn(std::string_view text) const {
   out.warnings.push_back(describe(*this, text));
 }
@@ -182,21 +178,29 @@ std::optional<std::string> read_path(const Field& field) {
   return *text;
 }
 
-std::optional<ip::Prefix> read_cidr(const Field& field) {
+std::optional<ip::Prefix> read_cidr(const Field& field, std::string_view instead) {
   const std::string* text = field.text();
   const auto prefix = text == nullptr ? std::nullopt : ip::Prefix::parse(*text);
   if (!prefix) {
-    field.refuse("must be a prefix such as \"10.233.64.0/18\"");
+    field.refuse("must be a prefix such as \"10.233.64.0/18\" or \"fd00:10:233::/48\"");
   } else if (prefix->is_default()) {
-    field.refuse("the default route is not allowed here, name the networks");
+    field.refuse("the default route is not allowed here, " + std::string(instead));
   } else if (*prefix != prefix->network()) {
     field.refuse("has host bits set, probably \"" + prefix->network().to_string() + "\" was meant");
-  } else if (prefix->family() != ip::Family::v4) {
-    field.refuse_for_now("only IPv4 prefixes are accepted");
   } else {
     return prefix;
   }
   return std::nullopt;
+}
+
+std::optional<ip::Address> read_unicast(const Field& field, std::string_view allowed) {
+  const std::string* text = field.text();
+  const auto address = text == nullptr ? std::nullopt : ip::Address::parse(*text);
+  if (!address || address->is_any() || address->is_loopback() || address->is_multicast()) {
+    field.refuse(allowed);
+    return std::nullopt;
+  }
+  return address;
 }
 
 std::optional<std::optional<ip::Mac>> read_nic_mac(const Field& field) {

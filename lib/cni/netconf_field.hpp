@@ -28,9 +28,6 @@ struct Field {
   /// A problem: "label value: allowed".
   void refuse(std::string_view allowed) const;
 
-  /// A problem for what a later version may accept; `accepted` says what is taken now.
-  void refuse_for_now(std::string_view accepted) const;
-
   void warn(std::string_view text) const;
 
   /// What is passed over because that is usual: said to who debugs, a warning to nobody.
@@ -57,8 +54,11 @@ std::optional<std::chrono::milliseconds> read_duration(const Field& field,
 /// An absolute path without ".." and control characters.
 std::optional<std::string> read_path(const Field& field);
 
-/// An IPv4 prefix without host bits that is not the default route.
-std::optional<ip::Prefix> read_cidr(const Field& field);
+/// A prefix without host bits that is not the default route; `instead` says what to do about that.
+std::optional<ip::Prefix> read_cidr(const Field& field, std::string_view instead);
+
+/// An address that one host can have; a refusal says `allowed`.
+std::optional<ip::Address> read_unicast(const Field& field, std::string_view allowed);
 
 /// A MAC address for a NIC; "" is the empty inner optional.
 std::optional<std::optional<ip::Mac>> read_nic_mac(const Field& field);

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::int64_t kMaxU32 = std::numeric_limits<std::uint32_t>::max();
 constexpr std::int64_t kMaxPriority = 32765;  // the rule for main has 32766
+constexpr std::int64_t kMaxVlan = 4094;       // IEEE 802.1Q reserves 4095
+constexpr std::int64_t kMaxAnnounce = 10;
 
 constexpr std::array kModes = {
     Choice<MacvlanMode>{"bridge", MacvlanMode::bridge},
@@ -46,6 +48,18 @@ void number(const Field& field) {
   }
 }
 
+template <auto kMember, std::int64_t kLow>
+void table(const Field& field) {
+  if (const auto value = read_table(field, kLow)) {
+    field.conf().*kMember = *value;
+  }
+}
+
+template <auto kMember>
+void probe(const Field& field) {
+  read_probe(field, field.conf().*kMember);
+}
+
 template <auto kMember, const auto& kChoices>
 void choice(const Field& field) {
   if (const auto value = read_choice(field, kChoices)) {
@@ -76,41 +90,10 @@ void cidrs(const Field& field) {
   auto& prefixes = field.conf().*kMember;
   prefixes.clear();
   for (std::size_t i = 0; i < field.value.size(); ++i) {
-    if (const auto prefix = read_cidr(field.element(i))) {
+    if (const auto prefix = read_cidr(field.element(i), "name the networks")) {
       prefixes.push_back(*prefix);
     }
   }
-}
-
-void only(const Field& field, const Json& nothing) {
-  // Integers and floats compare equal for the library, but types are strict here.
-  if (field.value.type_name() != std::string_view(nothing.type_name()) || field.value != nothing ||
-      field.value.is_number_float()) {
-    field.refuse_for_now("must be " + show(nothing));
-  }
-}
-
-// Keys whose feature is yet to come: the value that asks for nothing is all they accept.
-
-template <bool kValue>
-void only_bool(const Field& field) {
-  only(field, kValue);
-}
-
-void only_zero(const Field& field) {
-  only(field, 0);
-}
-
-void only_empty_text(const Field& field) {
-  only(field, "");
-}
-
-void only_empty_list(const Field& field) {
-  only(field, Json::array());
-}
-
-void nothing_at_all(const Field& field) {
-  field.refuse_for_now("leave the key out");
 }
 
 constexpr std::array kKeys = {
@@ -134,35 +117,35 @@ constexpr std::array kKeys = {
     Key{"mode", choice<&NetConf::mode, kModes>},
     Key{"mtu", read_mtu},
     Key{"mac", mac<&NetConf::mac>},
-    Key{"podMACPrefix", only_empty_text},
+    Key{"podMACPrefix", read_mac_prefix},
     Key{"linkInContainer", boolean<&NetConf::link_in_container>},
     Key{"bcqueuelen", number<&NetConf::bc_queue_len, kMaxU32>},
     Key{"txQueueLen", number<&NetConf::tx_queue_len, kMaxU32>},
-    Key{"promisc", only_bool<false>},
-    Key{"allmulti", only_bool<false>},
+    Key{"promisc", boolean<&NetConf::promisc>},
+    Key{"allmulti", boolean<&NetConf::allmulti>},
     Key{"sysctls", read_sysctls},
-    Key{"vlan", only_zero},
+    Key{"vlan", number<&NetConf::vlan, kMaxVlan>},
     Key{"rdma", read_rdma},
     // Probes.
-    Key{"gatewayProbe", read_gateway_probe},
-    Key{"conflictProbe", read_conflict_probe},
-    Key{"announce", only_zero},
+    Key{"gatewayProbe", probe<&NetConf::gateway_probe>},
+    Key{"conflictProbe", probe<&NetConf::conflict_probe>},
+    Key{"announce", number<&NetConf::announce, kMaxAnnounce>},
     // Routing.
     Key{"podDefaultCniNic", read_overlay_nic},
     Key{"overlayPodCIDR", cidrs<&NetConf::overlay_pod_cidr>},
     Key{"serviceCIDR", cidrs<&NetConf::service_cidr>},
     Key{"hijackCIDR", cidrs<&NetConf::hijack_cidr>},
     Key{"hostAddresses", read_host_addresses},
-    Key{"tunePodRoutes", only_bool<true>},
-    Key{"podDefaultRouteNic", only_empty_text},
-    Key{"policyRoutes", only_empty_list},
-    Key{"routeTable", read_route_table},
-    Key{"routeTableBase", read_route_table_base},
+    Key{"tunePodRoutes", boolean<&NetConf::tune_pod_routes>},
+    Key{"podDefaultRouteNic", read_default_route_nic},
+    Key{"policyRoutes", read_policy_routes},
+    Key{"routeTable", table<&NetConf::route_table, 0>},
+    Key{"routeTableBase", table<&NetConf::route_table_base, 1>},
     Key{"rulePriorityBase", number<&NetConf::rule_priority_base, kMaxPriority>},
     Key{"podRPFilter", read_rp_filter},
     Key{"strictArp", boolean<&NetConf::strict_arp>},
-    Key{"ipv6", nothing_at_all},
-    Key{"hostRuleTable", only_zero},
+    Key{"ipv6", read_ipv6},
+    Key{"hostRuleTable", table<&NetConf::host_rule_table, 0>},
     // The program.
     Key{"logFile", read_log_file},
     Key{"logLevel", choice<&NetConf::log_level, kLogLevels>},

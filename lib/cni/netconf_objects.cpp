@@ -19,6 +19,12 @@ constexpr std::array kRdmaModes = {
     Choice<RdmaMode>{"off", RdmaMode::off},
 };
 
+constexpr std::array kDadModes = {
+    Choice<DadMode>{"probe", DadMode::probe},
+    Choice<DadMode>{"kernel", DadMode::kernel},
+    Choice<DadMode>{"off", DadMode::off},
+};
+
 /// A name that the kernel and its sysfs can give a device.
 bool is_rdma_name(std::string_view text) {
   constexpr std::size_t kMaxLength = 63;  // IB_DEVICE_NAME_MAX without its zero
@@ -72,6 +78,17 @@ ProbeConf read_probe_members(const Field& field, ProbeConf conf) {
   return conf;
 }
 
+/// The members of the object `ipv6` over what `conf` holds.
+Ipv6Conf read_ipv6_members(const Field& field, Ipv6Conf conf) {
+  if (const Member dad = find_member(field.value, "dad"); dad.value != nullptr) {
+    conf.dad = read_choice(field.member("dad", *dad.value), kDadModes).value_or(conf.dad);
+  }
+  if (const Member accept = find_member(field.value, "acceptRA"); accept.value != nullptr) {
+    conf.accept_ra = read_bool(field.member("acceptRA", *accept.value)).value_or(conf.accept_ra);
+  }
+  return conf;
+}
+
 }  // namespace
 
 void read_rdma(const Field& field) {
@@ -89,9 +106,8 @@ void read_rdma(const Field& field) {
   }
 }
 
-void read_gateway_probe(const Field& field) {
+void read_probe(const Field& field, ProbeConf& probe) {
   constexpr std::array<std::string_view, 3> kKnown = {"policy", "attempts", "interval"};
-  ProbeConf& probe = field.conf().gateway_probe;
   if (field.value.is_boolean()) {
     probe.policy = field.value.get<bool>() ? ProbePolicy::fail : ProbePolicy::off;
   } else if (field.value.is_object()) {
@@ -102,12 +118,14 @@ void read_gateway_probe(const Field& field) {
   }
 }
 
-void read_conflict_probe(const Field& field) {
-  const std::string* policy = as_string(find_value(field.value, "policy"));
-  const bool is_off = field.value == Json(false) || (policy != nullptr && *policy == "off");
-  if (!is_off) {
-    field.refuse_for_now("must be false or {\"policy\":\"off\"}");
+void read_ipv6(const Field& field) {
+  constexpr std::array<std::string_view, 2> kKnown = {"dad", "acceptRA"};
+  if (!field.value.is_object()) {
+    field.refuse("must be an object with dad and acceptRA");
+    return;
   }
+  report_keys(field, kKnown);
+  field.conf().ipv6 = read_ipv6_members(field, field.conf().ipv6);
 }
 
 }  // namespace mvr::cni

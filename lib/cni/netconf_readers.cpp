@@ -32,26 +32,12 @@ void add_master(const Field& field) {
   field.conf().master.push_back(*name);
 }
 
-/// Tables 253 to 255 are the kernel's default, main and local.
-std::optional<std::uint32_t> read_table(const Field& field, std::int64_t low) {
-  constexpr std::int64_t kDefault = 253;
-  constexpr std::int64_t kLocal = 255;
-  const auto table = read_integer(field, low, kMaxU32);
-  if (table && *table >= kDefault && *table <= kLocal) {
-    field.refuse("must not be one of the kernel's tables 253, 254 and 255");
-    return std::nullopt;
-  }
-  return table ? std::optional(static_cast<std::uint32_t>(*table)) : std::nullopt;
-}
-
 void add_host_address(const Field& field, std::vector<ip::Address>& addresses) {
-  const std::string* text = field.text();
-  const auto address = text == nullptr ? std::nullopt : ip::Address::parse(*text);
-  if (!address || address->is_any() || address->is_loopback() || address->is_multicast()) {
-    field.refuse("must be a unicast address of the node, such as \"10.1.20.4\"");
-  } else if (address->family() != ip::Family::v4) {
-    field.refuse_for_now("only IPv4 addresses are accepted");
-  } else {
+  const auto address = read_unicast(
+      field, "must be a unicast address of the node, such as \"10.1.20.4\" or \"fd00:10:1::4\"");
+  if (address && ip::Prefix::parse("fe80::/10")->contains(*address)) {
+    field.refuse("is link-local, which is not routed; name another address of the node");
+  } else if (address) {
     addresses.push_back(*address);
   }
 }
@@ -90,6 +76,22 @@ void read_mtu(const Field& field) {
   }
 }
 
+void read_mac_prefix(const Field& field) {
+  const std::string* text = field.text();
+  if (text != nullptr && text->empty()) {
+    field.conf().mac_prefix.reset();
+    return;
+  }
+  const auto mac = text == nullptr ? std::nullopt : ip::Mac::parse(*text + ":00:00:00:00");
+  if (!mac) {
+    field.refuse("must be two octets such as \"0a:58\", or \"\" for none");
+  } else if (mac->is_multicast()) {
+    field.refuse("has the group bit set; the first octet must be even, as in \"0a:58\"");
+  } else {
+    field.conf().mac_prefix = {mac->bytes()[0], mac->bytes()[1]};
+  }
+}
+
 void read_ipam(const Field& field) {
   if (field.value.is_null() || (field.value.is_object() && field.value.empty())) {
     return;
@@ -116,6 +118,15 @@ void read_overlay_nic(const Field& field) {
   field.conf().overlay_nic = *text;
 }
 
+void read_default_route_nic(const Field& field) {
+  const std::string* text = field.text();
+  if (text == nullptr || (!text->empty() && !is_valid_ifname(*text))) {
+    field.refuse("must be the name of an interface, 1 to 15 bytes, or \"\" for the overlay NIC");
+    return;
+  }
+  field.conf().default_route_nic = *text;
+}
+
 void read_host_addresses(const Field& field) {
   if (field.text() != nullptr && *field.text() == "auto") {
     field.conf().host_addresses.reset();
@@ -131,16 +142,15 @@ void read_host_addresses(const Field& field) {
   }
 }
 
-void read_route_table(const Field& field) {
-  if (const auto table = read_table(field, 0)) {
-    field.conf().route_table = *table;
+std::optional<std::uint32_t> read_table(const Field& field, std::int64_t low) {
+  constexpr std::int64_t kDefault = 253;  // then main, 254
+  constexpr std::int64_t kLocal = 255;
+  const auto table = read_integer(field, low, kMaxU32);
+  if (table && *table >= kDefault && *table <= kLocal) {
+    field.refuse("must not be one of the kernel's tables 253, 254 and 255");
+    return std::nullopt;
   }
-}
-
-void read_route_table_base(const Field& field) {
-  if (const auto table = read_table(field, 1)) {
-    field.conf().route_table_base = *table;
-  }
+  return table ? std::optional(static_cast<std::uint32_t>(*table)) : std::nullopt;
 }
 
 void read_rp_filter(const Field& field) {

@@ -47,6 +47,36 @@ void override_mac(MacChoice& choice, const std::optional<Field>& object) {
   }
 }
 
+/// Why no MAC address can be made of podMACPrefix; empty if one can.
+std::string find_prefix_hindrance(const NetConf& conf, const MacChoice& choice) {
+  if (choice.mac) {
+    return "not allowed with " + choice.source + ' ' + choice.mac->to_string() +
+           ", which is a whole MAC address; leave out one of the two";
+  }
+  if (conf.mode == MacvlanMode::passthru) {
+    return "not allowed with mode \"passthru\", which takes the master's MAC address";
+  }
+  if (conf.ipam_type == "dhcp") {
+    return "not allowed with ipam.type \"dhcp\", which needs the MAC address before it has an "
+           "address";
+  }
+  return conf.ipam_type.empty() ? "needs an address to make the MAC address of, so an ipam.type"
+                                : "";
+}
+
+void check_mac_prefix(const Field& root, const MacChoice& choice) {
+  auto& prefix = root.conf().mac_prefix;
+  if (!prefix) {
+    return;
+  }
+  const std::string hindrance = find_prefix_hindrance(root.conf(), choice);
+  if (!hindrance.empty()) {
+    const Json text = to_hex(prefix->data(), 1) + ':' + to_hex(prefix->data() + 1, 1);
+    root.member("podMACPrefix", text).refuse(hindrance);
+    prefix.reset();
+  }
+}
+
 void choose_mac(const Field& root, const Args& args, const Sources& sources) {
   NetConf& conf = root.conf();
   MacChoice choice{"mac", conf.mac};
@@ -56,6 +86,7 @@ void choose_mac(const Field& root, const Args& args, const Sources& sources) {
   override_mac(choice, sources.args);
   override_mac(choice, sources.runtime_config);
   conf.mac = choice.mac;
+  check_mac_prefix(root, choice);
   if (conf.mac && conf.mode == MacvlanMode::passthru) {
     const Json text = conf.mac->to_string();
     const Field field{choice.source, text, root.out};

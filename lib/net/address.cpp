@@ -22,6 +22,9 @@ Result<IfAddressPtr> make_address(const IfAddress& address) {
   rtnl_addr_set_ifindex(object.get(), to_int(address.index));
   rtnl_addr_set_local(object.get(), local.get());
   rtnl_addr_set_scope(object.get(), address.scope);
+  if (address.has_no_dad) {
+    rtnl_addr_set_flags(object.get(), IFA_F_NODAD);
+  }
   return object;
 }
 
@@ -49,13 +52,18 @@ std::optional<IfAddress> parse_address(nlmsghdr* message) {
                    {*ip, header->ifa_prefixlen},
                    read_u32(attributes[IFA_RT_PRIORITY]),
                    header->ifa_scope,
-                   (flags & IFA_F_TENTATIVE) != 0};
+                   (flags & IFA_F_TENTATIVE) != 0,
+                   (flags & IFA_F_NODAD) != 0,
+                   (flags & IFA_F_DADFAILED) != 0};
 }
 
 Result<std::vector<IfAddress>> read_addresses(Socket& socket, ip::Family family, IfIndex index) {
   const ifaddrmsg header{static_cast<std::uint8_t>(to_af(family)), 0, 0, 0,
                          static_cast<std::uint32_t>(to_int(index))};
-  return dump(socket, "RTM_GETADDR", make_request(RTM_GETADDR, header), parse_address);
+  auto all = MVR_TRY(dump(socket, "RTM_GETADDR", make_request(RTM_GETADDR, header), parse_address));
+  // A kernel without IPv6 answers with those of all families.
+  std::erase_if(all, [&](const IfAddress& address) { return address.prefix.family() != family; });
+  return all;
 }
 
 Result<MessagePtr> make_new_address(const IfAddress& address) {

@@ -23,8 +23,8 @@ std::optional<Rule> parse_rule(nlmsghdr* message);
 // The requests of rtnl.hpp. They fail only when memory is short.
 
 Result<MessagePtr> make_new_macvlan(const MacvlanSpec& spec, int target_netns);
-Result<MessagePtr> make_rename_and_raise(IfIndex index, const std::string& name,
-                                         const std::string& alias);
+Result<MessagePtr> make_new_vlan(const VlanSpec& spec);
+Result<MessagePtr> make_link_change(const LinkChange& change);
 Result<MessagePtr> make_new_address(const IfAddress& address);
 Result<MessagePtr> make_new_route(const Route& route);
 Result<MessagePtr> make_new_rule(const Rule& rule);

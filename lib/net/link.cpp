@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <cstring>
 
 #include <netlink/attr.h>
 
@@ -15,6 +16,19 @@
 
 namespace mvr::net {
 namespace {
+
+/// Nothing when the attribute is missing or too short.
+std::optional<std::uint16_t> parse_vlan_id(nlattr* data) {
+  std::array<nlattr*, IFLA_VLAN_MAX + 1> attributes{};
+  nla_parse_nested(attributes.data(), IFLA_VLAN_MAX, data, nullptr);
+  const auto bytes = payload(attributes[IFLA_VLAN_ID]);
+  std::uint16_t id = 0;
+  if (bytes.size() < sizeof(id)) {
+    return std::nullopt;
+  }
+  std::memcpy(&id, bytes.data(), sizeof(id));
+  return id;
+}
 
 MacvlanInfo parse_macvlan(nlattr* data) {
   std::array<nlattr*, IFLA_MACVLAN_MAX + 1> attributes{};
@@ -32,6 +46,9 @@ void parse_kind(nlattr* linkinfo, Link& link) {
   link.kind = read_string(attributes[IFLA_INFO_KIND]);
   if (link.kind == "macvlan" && attributes[IFLA_INFO_DATA] != nullptr) {
     link.macvlan = parse_macvlan(attributes[IFLA_INFO_DATA]);
+  }
+  if (link.kind == "vlan" && attributes[IFLA_INFO_DATA] != nullptr) {
+    link.vlan_id = parse_vlan_id(attributes[IFLA_INFO_DATA]);
   }
 }
 
@@ -76,6 +93,25 @@ int put_macvlan(nl_msg* message, const MacvlanInfo& info) {
   return 0;
 }
 
+int put_vlan(nl_msg* message, std::uint16_t id) {
+  nlattr* linkinfo = nla_nest_start(message, IFLA_LINKINFO);
+  if (linkinfo == nullptr || nla_put_string(message, IFLA_INFO_KIND, "vlan") != 0) {
+    return -1;
+  }
+  nlattr* data = nla_nest_start(message, IFLA_INFO_DATA);
+  if (data == nullptr || nla_put_u16(message, IFLA_VLAN_ID, id) != 0) {
+    return -1;
+  }
+  nla_nest_end(message, data);
+  nla_nest_end(message, linkinfo);
+  return 0;
+}
+
+AddressPtr make_nl_address(const ip::Mac& mac) {
+  const auto& bytes = mac.bytes();
+  return AddressPtr(nl_addr_build(AF_LLC, bytes.data(), bytes.size()));
+}
+
 Result<LinkPtr> make_link() {
   LinkPtr link(rtnl_link_alloc());
   if (!link) {
@@ -99,6 +135,8 @@ std::optional<Link> parse_link(nlmsghdr* message) {
   link.arp_type = header->ifi_type;
   link.is_up = (header->ifi_flags & IFF_UP) != 0;
   link.is_running = (header->ifi_flags & IFF_RUNNING) != 0;
+  link.is_promiscuous = (header->ifi_flags & IFF_PROMISC) != 0;
+  link.is_allmulti = (header->ifi_flags & IFF_ALLMULTI) != 0;
   link.name = read_string(attributes[IFLA_IFNAME]);
   link.alias = read_string(attributes[IFLA_IFALIAS]);
   link.mac = ip::Mac::from_bytes(payload(attributes[IFLA_ADDRESS]));
@@ -137,8 +175,7 @@ Result<MessagePtr> make_new_macvlan(const MacvlanSpec& spec, int target_netns) {
   rtnl_link_set_group(link.get(), kOurMark);
   rtnl_link_set_ns_fd(link.get(), target_netns);
   if (spec.mac) {
-    const auto& bytes = spec.mac->bytes();
-    const AddressPtr mac(nl_addr_build(AF_LLC, bytes.data(), bytes.size()));
+    const AddressPtr mac = make_nl_address(*spec.mac);
     rtnl_link_set_addr(link.get(), mac.get());
   }
   if (spec.mtu != 0) {
@@ -157,22 +194,49 @@ Result<void> create_macvlan(Socket& socket, const MacvlanSpec& spec, const Netns
   return socket.change(MVR_TRY(make_new_macvlan(spec, target.fd.get())));
 }
 
-Result<MessagePtr> make_rename_and_raise(IfIndex index, const std::string& name,
-                                         const std::string& alias) {
-  const LinkPtr old = MVR_TRY(make_link());
-  const LinkPtr changes = MVR_TRY(make_link());
-  rtnl_link_set_ifindex(old.get(), to_int(index));
-  rtnl_link_set_name(changes.get(), name.c_str());
-  rtnl_link_set_ifalias(changes.get(), alias.c_str());
-  rtnl_link_set_flags(changes.get(), IFF_UP);
-  return build_request("RTM_SETLINK", [&](nl_msg** message) {
-    return rtnl_link_build_change_request(old.get(), changes.get(), 0, message);
+Result<MessagePtr> make_new_vlan(const VlanSpec& spec) {
+  const LinkPtr link = MVR_TRY(make_link());
+  rtnl_link_set_name(link.get(), spec.name.c_str());
+  rtnl_link_set_link(link.get(), to_int(spec.master));
+  rtnl_link_set_group(link.get(), kOurMark);
+  if (spec.mac) {
+    const AddressPtr mac = make_nl_address(*spec.mac);
+    rtnl_link_set_addr(link.get(), mac.get());
+  }
+  return build_request("RTM_NEWLINK", [&](nl_msg** message) {
+    const int code = rtnl_link_build_add_request(link.get(), NLM_F_CREATE | NLM_F_EXCL, message);
+    return code < 0 ? code : put_vlan(*message, spec.id);
   });
 }
 
-Result<void> rename_and_raise(Socket& socket, IfIndex index, const std::string& name,
-                              const std::string& alias) {
-  return socket.change(MVR_TRY(make_rename_and_raise(index, name, alias)));
+Result<void> create_vlan(Socket& socket, const VlanSpec& spec) {
+  return socket.change(MVR_TRY(make_new_vlan(spec)));
+}
+
+/// By hand: libnl-route says which flags to set, not which to leave alone.
+Result<MessagePtr> make_link_change(const LinkChange& change) {
+  unsigned flags = change.up ? unsigned{IFF_UP} : 0;
+  flags |= change.promisc ? unsigned{IFF_PROMISC} : 0;
+  flags |= change.allmulti ? unsigned{IFF_ALLMULTI} : 0;
+  MessagePtr message =
+      make_request(RTM_SETLINK, ifinfomsg{AF_UNSPEC, 0, 0, to_int(change.index), flags, flags});
+  const auto put_text = [&](int attribute, const std::string& text) {
+    return text.empty() || nla_put_string(message.get(), attribute, text.c_str()) == 0;
+  };
+  const auto put_mac = [&] {
+    return !change.mac ||
+           nla_put(message.get(), IFLA_ADDRESS, static_cast<int>(change.mac->bytes().size()),
+                   change.mac->bytes().data()) == 0;
+  };
+  if (!message || !put_mac() || !put_text(IFLA_IFNAME, change.name) ||
+      !put_text(IFLA_IFALIAS, change.alias)) {
+    return fail(build_error("RTM_SETLINK"));
+  }
+  return message;
+}
+
+Result<void> change_link(Socket& socket, const LinkChange& change) {
+  return socket.change(MVR_TRY(make_link_change(change)));
 }
 
 Result<void> delete_link(Socket& socket, IfIndex index) {

@@ -37,22 +37,56 @@ void read_metrics(nlattr* nested, Route& route) {
   }
 }
 
-/// A route with several next hops has them in a list, each with attributes of its own.
-void read_first_hop(nlattr* list, Route& route) {
-  const auto bytes = payload(list);
-  rtnexthop hop{};
-  if (bytes.size() < sizeof(hop)) {
+using Bytes = std::span<const std::uint8_t>;
+
+std::optional<ip::Address> read_hop_gateway(Bytes bytes) {
+  std::vector<nlattr> aligned((bytes.size() + sizeof(nlattr) - 1) / sizeof(nlattr));
+  if (aligned.empty()) {
+    return std::nullopt;
+  }
+  std::memcpy(aligned.data(), bytes.data(), bytes.size());
+  Attributes attributes{};
+  const int size = static_cast<int>(bytes.size());
+  return nla_parse(attributes.data(), RTA_MAX, aligned.data(), size, nullptr) == 0
+             ? ip::Address::from_bytes(payload(attributes[RTA_GATEWAY]))
+             : std::nullopt;
+}
+
+/// One entry of a list of next hops, with attributes of its own. Nothing at the list's end, which
+/// is also where an entry claims to be shorter than its header.
+std::optional<Hop> take_hop(Bytes& list) {
+  rtnexthop header{};
+  if (list.size() < sizeof(header)) {
+    return std::nullopt;
+  }
+  std::memcpy(&header, list.data(), sizeof(header));
+  Hop hop;
+  hop.nic = IfIndex{header.rtnh_ifindex};
+  hop.is_onlink = (header.rtnh_flags & RTNH_F_ONLINK) != 0;
+  hop.weight = static_cast<std::uint8_t>(header.rtnh_hops + 1);
+  const std::size_t size = std::min<std::size_t>(header.rtnh_len, list.size());
+  if (size < sizeof(header)) {
+    list = {};
+    return hop;
+  }
+  hop.gateway = read_hop_gateway(list.subspan(sizeof(header), size - sizeof(header)));
+  constexpr std::size_t kAlign = RTNH_ALIGNTO;
+  list = list.subspan(std::min((size + kAlign - 1) / kAlign * kAlign, list.size()));
+  return hop;
+}
+
+void read_hops(const nlattr* attribute, Route& route) {
+  auto list = payload(attribute);
+  const auto first = take_hop(list);
+  if (!first) {
     return;
   }
-  std::memcpy(&hop, bytes.data(), sizeof(hop));
-  route.nic = IfIndex{hop.rtnh_ifindex};
-  route.is_onlink = (hop.rtnh_flags & RTNH_F_ONLINK) != 0;
-  const std::size_t size = std::min<std::size_t>(hop.rtnh_len, bytes.size());
-  auto* first = static_cast<nlattr*>(nla_data(list)) + sizeof(hop) / sizeof(nlattr);
-  Attributes attributes{};
-  if (size > sizeof(hop) && nla_parse(attributes.data(), RTA_MAX, first,
-                                      static_cast<int>(size - sizeof(hop)), nullptr) == 0) {
-    route.gateway = ip::Address::from_bytes(payload(attributes[RTA_GATEWAY]));
+  route.nic = first->nic;
+  route.gateway = first->gateway;
+  route.is_onlink = first->is_onlink;
+  route.weight = first->weight;
+  while (const auto hop = take_hop(list)) {
+    route.more_ways.push_back(*hop);
   }
 }
 
@@ -62,19 +96,30 @@ std::uint8_t scope_of(const Route& route) {
   return is_link_scope ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 }
 
-void set_next_hop(rtnl_route* object, const Route& route) {
+void add_next_hop(rtnl_route* object, const Hop& way, bool is_one_of_many) {
+  rtnl_nexthop* hop = rtnl_route_nh_alloc();
+  rtnl_route_nh_set_ifindex(hop, to_int(way.nic));
+  if (way.gateway) {
+    const AddressPtr gateway = make_nl_address(*way.gateway);
+    rtnl_route_nh_set_gateway(hop, gateway.get());
+  }
+  if (is_one_of_many) {
+    rtnl_route_nh_set_weight(hop, static_cast<std::uint8_t>(way.weight - 1));
+    rtnl_route_nh_set_flags(hop, way.is_onlink ? RTNH_F_ONLINK : 0);
+  } else if (way.is_onlink) {
+    rtnl_route_set_flags(object, RTNH_F_ONLINK);
+  }
+  rtnl_route_add_nexthop(object, hop);  // takes ownership
+}
+
+void set_next_hops(rtnl_route* object, const Route& route) {
   if (route.nic == IfIndex::none) {
     return;
   }
-  rtnl_nexthop* hop = rtnl_route_nh_alloc();
-  rtnl_route_nh_set_ifindex(hop, to_int(route.nic));
-  if (route.gateway) {
-    const AddressPtr gateway = make_nl_address(*route.gateway);
-    rtnl_route_nh_set_gateway(hop, gateway.get());
-  }
-  rtnl_route_add_nexthop(object, hop);  // takes ownership
-  if (route.is_onlink) {
-    rtnl_route_set_flags(object, RTNH_F_ONLINK);
+  const bool has_more = !route.more_ways.empty();
+  add_next_hop(object, {route.nic, route.gateway, route.is_onlink, route.weight}, has_more);
+  for (const Hop& way : route.more_ways) {
+    add_next_hop(object, way, has_more);
   }
 }
 
@@ -102,7 +147,7 @@ Result<RoutePtr> make_route(const Route& route) {
   if (route.advmss != 0) {
     rtnl_route_set_metric(object.get(), RTAX_ADVMSS, route.advmss);
   }
-  set_next_hop(object.get(), route);
+  set_next_hops(object.get(), route);
   return object;
 }
 
@@ -146,13 +191,39 @@ std::optional<Route> parse_route(nlmsghdr* message) {
   route.protocol = header->rtm_protocol;
   read_metrics(attributes[RTA_METRICS], route);
   if (attributes[RTA_MULTIPATH] != nullptr) {
-    read_first_hop(attributes[RTA_MULTIPATH], route);
+    read_hops(attributes[RTA_MULTIPATH], route);
+  }
+  if (route.type != RouteType::unicast) {
+    route.nic = IfIndex::none;  // IPv6 has the loopback interface here
   }
   return route;
 }
 
+namespace {
+
+Result<std::vector<Route>> dump_routes(Socket& socket, ip::Family family, MessagePtr request) {
+  auto all = MVR_TRY(dump(socket, "RTM_GETROUTE", std::move(request), parse_listed_route));
+  // A kernel without IPv6 answers with those of all families.
+  std::erase_if(all, [&](const Route& route) { return route.dst.family() != family; });
+  return all;
+}
+
+}  // namespace
+
 Result<std::vector<Route>> read_routes(Socket& socket, ip::Family family) {
-  return dump(socket, "RTM_GETROUTE", make_get(family, 0, 0), parse_listed_route);
+  return dump_routes(socket, family, make_get(family, 0, 0));
+}
+
+Result<std::vector<Route>> read_table(Socket& socket, ip::Family family, std::uint32_t table) {
+  MessagePtr request = make_get(family, 0, 0);
+  if (request && nla_put_u32(request.get(), RTA_TABLE, table) != 0) {
+    request = nullptr;
+  }
+  auto all = dump_routes(socket, family, std::move(request));
+  if (!all && all.error().sys_errno == ENOENT) {
+    return std::vector<Route>();  // the kernel has no such table yet
+  }
+  return all;
 }
 
 Result<std::optional<Route>> find_route(Socket& socket, const ip::Address& destination) {
@@ -168,7 +239,8 @@ Result<std::optional<Route>> find_route(Socket& socket, const ip::Address& desti
   // An unreachable, prohibit or blackhole route answers with its own errno.
   const bool has_no_route =
       !done && (done.error().sys_errno == ENETUNREACH || done.error().sys_errno == EHOSTUNREACH ||
-                done.error().sys_errno == EACCES || done.error().sys_errno == EINVAL);
+                done.error().sys_errno == EACCES || done.error().sys_errno == EINVAL ||
+                done.error().sys_errno == EAFNOSUPPORT || done.error().sys_errno == EOPNOTSUPP);
   if (!done && !has_no_route) {
     return fail(std::move(done).error());
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policy routing rules: RTM_NEWRULE, RTM_GETRULE, RTM_DELRULE.
+#include <errno.h>
 #include <linux/fib_rules.h>
 
 #include <array>
@@ -69,7 +70,11 @@ std::optional<Rule> parse_rule(nlmsghdr* message) {
 Result<std::vector<Rule>> read_rules(Socket& socket, ip::Family family) {
   fib_rule_hdr header{};
   header.family = static_cast<std::uint8_t>(to_af(family));
-  return dump(socket, "RTM_GETRULE", make_request(RTM_GETRULE, header), parse_rule);
+  auto all = dump(socket, "RTM_GETRULE", make_request(RTM_GETRULE, header), parse_rule);
+  if (!all && all.error().sys_errno == EAFNOSUPPORT) {
+    return std::vector<Rule>();  // a kernel without IPv6
+  }
+  return all;
 }
 
 Result<MessagePtr> make_new_rule(const Rule& rule) {

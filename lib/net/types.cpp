@@ -9,6 +9,10 @@ bool is_ours(const Link& link) {
   return link.macvlan && (link.group == kOurMark || link.alias.starts_with(kAliasPrefix));
 }
 
+bool is_our_vlan(const Link& link) {
+  return link.vlan_id && link.group == kOurMark;
+}
+
 bool has_same_key(const Route& a, const Route& b) {
   return std::tie(a.dst, a.table, a.metric) == std::tie(b.dst, b.table, b.metric);
 }
@@ -31,6 +35,10 @@ std::string describe(const Route& route, const std::string& nic) {
   }
   if (route.nic != IfIndex::none) {
     text += " dev " + nic;
+  }
+  for (const Hop& hop : route.more_ways) {
+    text += " or" + (hop.gateway ? " via " + hop.gateway->to_string() : "") +
+            (hop.nic != route.nic ? " interface " + std::to_string(to_int(hop.nic)) : "");
   }
   if (route.src) {
     text += " src " + route.src->to_string();

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,23 @@ namespace mvr::plan {
 /// What the configuration keeps on the overlay NIC: services, pods, hijacked prefixes, the node's
 /// addresses; each once.
 std::vector<ip::Prefix> cluster_prefixes(const cni::NetConf& conf, const Facts& facts);
+
+/// How the overlay NIC reaches the cluster.
+struct NextHop {
+  std::optional<ip::Address> gateway;  ///< nothing: everything is on its link
+  bool is_onlink = false;
+  std::uint32_t mtu = 0;  ///< the tunnel's, where the link's would be too large
+  std::uint32_t advmss = 0;
+  std::uint8_t weight = 1;
+  std::vector<net::Hop> more_ways = {};
+};
+
+/// The way of its default route, in main or in T0, or to the node's end of its link.
+std::optional<NextHop> find_next_hop(const Facts& facts, std::uint32_t overlay_table,
+                                     ip::Family family);
+
+net::Route make_overlay_route(const Overlay& overlay, const NextHop& hop, const ip::Prefix& dst,
+                              std::uint32_t table, std::uint32_t v6_metric);
 
 /// 0 and 253 to 255, which the kernel gives a meaning.
 bool is_reserved(std::uint32_t table);

@@ -8,32 +8,48 @@ namespace {
 
 constexpr std::uint8_t kGlobalScope = 0;
 
-Result<void> append_global_addresses(Kernel& kernel, Where where, net::IfIndex index,
+Result<void> append_global_addresses(Kernel& kernel, ip::Family family, net::IfIndex index,
                                      std::vector<ip::Address>& found) {
-  for (const net::IfAddress& address :
-       MVR_TRY(kernel.read_addresses(where, ip::Family::v4, index))) {
+  for (const net::IfAddress& address : MVR_TRY(kernel.read_addresses(Where::host, family, index))) {
     const bool is_new = std::ranges::find(found, address.prefix.address) == found.end();
-    if (address.scope == kGlobalScope && is_new) {
+    if (address.scope == kGlobalScope && !address.is_tentative && is_new) {
       found.push_back(address.prefix.address);
     }
   }
   return {};
 }
 
-/// `hostAddresses: "auto"`: those of the default-route interface and of the master, which its
-/// macvlans cannot reach.
+/// The node's interfaces whose addresses count: where its default route of this family goes, and
+/// the master, with what it is a VLAN of.
+Result<std::vector<net::IfIndex>> find_host_interfaces(Kernel& kernel, const cni::NetConf& conf,
+                                                       ip::Family family, const net::Link& master) {
+  std::vector<net::IfIndex> found;
+  const auto add = [&](net::IfIndex index) {
+    const bool is_known = std::ranges::find(found, index) != found.end();
+    if (index != net::IfIndex::none && !is_known) {
+      found.push_back(index);
+    }
+  };
+  add(MVR_TRY(find_default_interface(kernel, Where::host, family)).value_or(net::IfIndex::none));
+  if (!conf.link_in_container) {
+    add(master.index);
+    add(conf.vlan != 0 ? master.lower : net::IfIndex::none);
+  }
+  return found;
+}
+
+/// `hostAddresses: "auto"`: what the node is reached at, and what macvlans of a master cannot reach
+/// by it.
 Result<std::vector<ip::Address>> read_host_addresses(Kernel& kernel, const cni::NetConf& conf,
                                                      const net::Link& master) {
   if (conf.host_addresses) {
     return *conf.host_addresses;
   }
   std::vector<ip::Address> found;
-  const auto by_default = MVR_TRY(find_default_interface(kernel, Where::host));
-  if (by_default) {
-    MVR_TRY(append_global_addresses(kernel, Where::host, *by_default, found));
-  }
-  if (!conf.link_in_container && by_default != master.index) {
-    MVR_TRY(append_global_addresses(kernel, Where::host, master.index, found));
+  for (const ip::Family family : {ip::Family::v4, ip::Family::v6}) {
+    for (const net::IfIndex index : MVR_TRY(find_host_interfaces(kernel, conf, family, master))) {
+      MVR_TRY(append_global_addresses(kernel, family, index, found));
+    }
   }
   return found;
 }
@@ -54,11 +70,27 @@ const net::Link* find_default_owner(const PodState& pod, const Predicate& is_usa
   return owner;
 }
 
+/// The usable NIC that has a rule of ours: what an earlier NIC took for the overlay's, which may
+/// have lost main's default route to one of ours since.
+template <typename Predicate>
+const net::Link* find_ruled(const PodState& pod, const Predicate& is_usable) {
+  for (const net::Rule& rule : pod.rules) {
+    const net::Link* link = rule.oif.empty() ? nullptr : pod.find_link(rule.oif);
+    if (rule.protocol == net::kOurMark && is_usable(link)) {
+      return link;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
-Result<std::optional<net::IfIndex>> find_default_interface(Kernel& kernel, Where where) {
-  // An address of nobody (class E, RFC 1112 section 4): only a default route leads there.
-  const auto route = MVR_TRY(kernel.find_route(where, *ip::Address::parse("240.0.0.1")));
+Result<std::optional<net::IfIndex>> find_default_interface(Kernel& kernel, Where where,
+                                                           ip::Family family) {
+  // Addresses of nobody (class E, RFC 1112 section 4; discard-only, RFC 6666): only a default route
+  // leads there.
+  const char* nobody = family == ip::Family::v4 ? "240.0.0.1" : "100::1";
+  const auto route = MVR_TRY(kernel.find_route(where, *ip::Address::parse(nobody)));
   if (!route || !route->dst.is_default() || route->nic == net::IfIndex::none) {
     return std::nullopt;
   }
@@ -83,9 +115,14 @@ std::string PodState::name_of(net::IfIndex index) const {
 Result<PodState> observe_pod(Kernel& kernel) {
   PodState pod;
   pod.links = MVR_TRY(kernel.read_pod_links());
-  pod.addresses = MVR_TRY(kernel.read_pod_addresses(ip::Family::v4));
-  pod.routes = MVR_TRY(kernel.read_pod_routes(ip::Family::v4));
-  pod.rules = MVR_TRY(kernel.read_pod_rules(ip::Family::v4));
+  const auto append = [](auto& all, auto more) {
+    std::ranges::move(more, std::back_inserter(all));
+  };
+  for (const ip::Family family : {ip::Family::v4, ip::Family::v6}) {
+    append(pod.addresses, MVR_TRY(kernel.read_pod_addresses(family)));
+    append(pod.routes, MVR_TRY(kernel.read_pod_routes(family)));
+    append(pod.rules, MVR_TRY(kernel.read_rules(Where::pod, family)));
+  }
   return pod;
 }
 
@@ -96,18 +133,86 @@ std::optional<Overlay> find_overlay(const PodState& pod, const std::string& want
   };
   const net::Link* link = pod.find_link(wanted);
   if (!is_usable(link)) {
+    link = find_ruled(pod, is_usable);
+  }
+  if (link == nullptr) {
     link = find_default_owner(pod, is_usable);
   }
   if (link == nullptr) {
     return std::nullopt;
   }
-  Overlay overlay{*link, {}};
+  Overlay overlay{*link, {}, {}};
   for (const net::IfAddress& address : pod.addresses) {
-    if (address.index == link->index && address.scope == kGlobalScope && !address.is_tentative) {
+    if (address.index == link->index && address.scope == kGlobalScope && !address.is_duplicate) {
       overlay.addresses.push_back(address);
     }
   }
   return overlay;
+}
+
+/// The kernel has a sysctl for it, or no IPv6.
+Result<bool> has_ipv6(Kernel& kernel) {
+  return MVR_TRY(kernel.read_pod_sysctls({"ipv6/conf/all/disable_ipv6"})).front().has_value();
+}
+
+/// The node's end of a veth, for an overlay NIC whose IPv6 default route somebody has removed.
+Result<std::optional<ip::Address>> find_peer(Kernel& kernel, const PodState& pod,
+                                             const Overlay& overlay) {
+  const bool has_v6 = std::ranges::any_of(overlay.addresses, [](const net::IfAddress& address) {
+    return address.prefix.family() == ip::Family::v6;
+  });
+  const bool has_default = std::ranges::any_of(pod.routes, [&](const net::Route& route) {
+    return route.dst == ip::Prefix::any(ip::Family::v6) && route.nic == overlay.link.index;
+  });
+  if (!has_v6 || has_default || !overlay.link.has_lower_elsewhere) {
+    return std::nullopt;
+  }
+  for (const net::IfAddress& address :
+       MVR_TRY(kernel.read_addresses(Where::host, ip::Family::v6, overlay.link.lower))) {
+    if (address.scope != kGlobalScope && !address.is_tentative) {
+      return address.prefix.address;
+    }
+  }
+  return std::nullopt;
+}
+
+/// The first global address of the interface with the node's default route.
+Result<std::optional<ip::Address>> find_node_address(Kernel& kernel, ip::Family family) {
+  const auto index = MVR_TRY(find_default_interface(kernel, Where::host, family));
+  std::vector<ip::Address> addresses;
+  if (index) {
+    MVR_TRY(append_global_addresses(kernel, family, *index, addresses));
+  }
+  return addresses.empty() ? std::nullopt : std::optional(addresses.front());
+}
+
+/// How the node reaches the overlay NIC. Its routes must lead straight there, or those of
+/// `hostRuleTable` would not.
+Result<NodePath> find_node_path(Kernel& kernel, const cni::NetConf& conf,
+                                const ip::Address& overlay) {
+  const auto route = MVR_TRY(kernel.find_route(Where::host, overlay));
+  if (!route || route->gateway || route->nic == net::IfIndex::none) {
+    return fail(Code::routing, "hostRuleTable " + std::to_string(conf.host_rule_table) +
+                                   ": the node does not reach the overlay NIC's address " +
+                                   overlay.to_string() + " directly" +
+                                   (route ? ", but by " + describe(*route, "?") : ""));
+  }
+  return NodePath{route->nic, overlay, MVR_TRY(find_node_address(kernel, overlay.family()))};
+}
+
+/// One for each family that the overlay NIC has.
+Result<std::vector<NodePath>> find_node_paths(Kernel& kernel, const cni::NetConf& conf,
+                                              const Overlay& overlay) {
+  std::vector<NodePath> paths;
+  for (const net::IfAddress& address : overlay.addresses) {
+    const ip::Family family = address.prefix.family();
+    const bool is_known = std::ranges::any_of(
+        paths, [&](const NodePath& path) { return path.overlay.family() == family; });
+    if (!is_known) {
+      paths.push_back(MVR_TRY(find_node_path(kernel, conf, address.prefix.address)));
+    }
+  }
+  return paths;
 }
 
 Result<Facts> observe(Kernel& kernel, const cni::NetConf& conf, const std::string& ifname) {
@@ -116,7 +221,14 @@ Result<Facts> observe(Kernel& kernel, const cni::NetConf& conf, const std::strin
   facts.master = MVR_TRY(find_master(kernel, conf));
   facts.host_addresses = MVR_TRY(read_host_addresses(kernel, conf, facts.master));
   facts.pod = MVR_TRY(observe_pod(kernel));
+  facts.has_ipv6 = MVR_TRY(has_ipv6(kernel));
   facts.overlay = find_overlay(facts.pod, conf.overlay_nic, ifname);
+  if (facts.overlay) {
+    facts.overlay->peer = MVR_TRY(find_peer(kernel, facts.pod, *facts.overlay));
+  }
+  if (facts.overlay && conf.host_rule_table != 0) {
+    facts.node_paths = MVR_TRY(find_node_paths(kernel, conf, *facts.overlay));
+  }
   facts.has_other_nics = std::ranges::any_of(facts.pod.links, [&](const net::Link& link) {
     return net::is_ours(link) && link.name != ifname;
   });

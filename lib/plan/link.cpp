@@ -31,7 +31,7 @@ std::optional<ip::Mac> choose_mac(const cni::NetConf& conf) {
 }
 
 /// What is set on the NIC only, never on `all`. The configuration's own list has the last word.
-std::vector<net::Sysctl> plan_sysctls(const cni::NetConf& conf) {
+std::vector<net::Sysctl> plan_sysctls(const cni::NetConf& conf, const Facts& facts) {
   std::vector<net::Sysctl> sysctls;
   if (conf.rp_filter >= 0) {
     sysctls.push_back({"ipv4/conf/IFNAME/rp_filter", std::to_string(conf.rp_filter)});
@@ -39,6 +39,10 @@ std::vector<net::Sysctl> plan_sysctls(const cni::NetConf& conf) {
   if (conf.strict_arp) {
     sysctls.push_back({"ipv4/conf/IFNAME/arp_ignore", "1"});
     sysctls.push_back({"ipv4/conf/IFNAME/arp_announce", "2"});
+  }
+  if (facts.has_ipv6 && !conf.ipv6.accept_ra) {
+    sysctls.push_back({"ipv6/conf/IFNAME/accept_ra", "0"});
+    sysctls.push_back({"ipv6/conf/IFNAME/autoconf", "0"});
   }
   for (const cni::SysctlConf& wanted : conf.sysctls) {
     std::erase_if(sysctls, [&](const net::Sysctl& s) { return s.path == wanted.path; });
@@ -49,19 +53,32 @@ std::vector<net::Sysctl> plan_sysctls(const cni::NetConf& conf) {
 
 }  // namespace
 
-DesiredLink plan_link(const cni::NetConf& conf, const net::Link& master, Where master_in,
+Result<ip::Mac> make_mac(const std::array<std::uint8_t, 2>& prefix, const cni::AddResult& ipam) {
+  if (ipam.ips.empty()) {
+    return fail(Code::bad_config, "podMACPrefix: IPAM gives no address to make the MAC of");
+  }
+  constexpr std::size_t kOctets = 4;
+  std::array<std::uint8_t, 6> bytes{prefix[0], prefix[1]};
+  const auto address = ipam.ips.front().address.address.bytes();
+  std::ranges::copy(address.last(kOctets), bytes.begin() + prefix.size());
+  return *ip::Mac::from_bytes(bytes);
+}
+
+DesiredLink plan_link(const cni::NetConf& conf, const Facts& facts,
                       const state::Attachment& attachment) {
   DesiredLink link;
-  link.master_in = master_in;
+  link.master_in = facts.master_in;
   link.spec.name = state::temporary_name(attachment);
-  link.spec.master = master.index;
+  link.spec.master = facts.master.index;
   link.spec.info = {to_kernel(conf.mode), conf.bc_queue_len};
   link.spec.mac = choose_mac(conf);
   link.spec.mtu = conf.mtu;
   link.spec.tx_queue_len = conf.tx_queue_len;
   link.name = attachment.ifname;
   link.alias = state::alias(attachment);
-  link.sysctls = plan_sysctls(conf);
+  link.sysctls = plan_sysctls(conf, facts);
+  link.promisc = conf.promisc;
+  link.allmulti = conf.allmulti;
   return link;
 }
 

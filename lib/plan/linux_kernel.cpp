@@ -5,6 +5,7 @@
 #include "mvr/base/fd.hpp"
 #include "mvr/net/rtnl.hpp"
 #include "mvr/net/socket.hpp"
+#include "mvr/net/vlan.hpp"
 #include "mvr/plan/kernel.hpp"
 
 namespace mvr::plan {
@@ -88,6 +89,18 @@ class LinuxKernel final : public Kernel {
     return rdma::rename_device(*MVR_TRY(need_rdma_socket(Where::host)), device, name);
   }
 
+  Result<std::vector<std::string>> read_vlans(std::uint16_t id) override {
+    return net::list_vlans(id);
+  }
+
+  Result<std::vector<Rule>> read_rules(Where where, ip::Family family) override {
+    return net::read_rules(socket(where), family);
+  }
+
+  Result<std::vector<Route>> read_host_table(ip::Family family, std::uint32_t table) override {
+    return net::read_table(host_socket_, family, table);
+  }
+
   Result<std::vector<Link>> read_pod_links() override { return net::read_links(pod_socket_); }
 
   Result<std::vector<IfAddress>> read_pod_addresses(ip::Family family) override {
@@ -96,10 +109,6 @@ class LinuxKernel final : public Kernel {
 
   Result<std::vector<Route>> read_pod_routes(ip::Family family) override {
     return net::read_routes(pod_socket_, family);
-  }
-
-  Result<std::vector<Rule>> read_pod_rules(ip::Family family) override {
-    return net::read_rules(pod_socket_, family);
   }
 
   Result<std::vector<std::optional<std::string>>> read_pod_sysctls(
@@ -120,13 +129,16 @@ class LinuxKernel final : public Kernel {
     return net::create_macvlan(socket(where), spec, pod_);
   }
 
-  Result<void> rename_and_raise(IfIndex index, const std::string& name,
-                                const std::string& alias) override {
-    return net::rename_and_raise(pod_socket_, index, name, alias);
+  Result<void> create_vlan(const net::VlanSpec& spec) override {
+    return net::create_vlan(host_socket_, spec);
   }
 
-  Result<void> delete_pod_link(IfIndex index) override {
-    return net::delete_link(pod_socket_, index);
+  Result<void> change_link(Where where, const net::LinkChange& change) override {
+    return net::change_link(socket(where), change);
+  }
+
+  Result<void> delete_link(Where where, IfIndex index) override {
+    return net::delete_link(socket(where), index);
   }
 
   Result<void> write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) override {
@@ -142,14 +154,14 @@ class LinuxKernel final : public Kernel {
     return request(pod_socket_, address);
   }
 
-  Result<void> change(Op op, const Route& route) override {
+  Result<void> change(Where where, Op op, const Route& route) override {
     const auto request = op == Op::add ? net::add_route : net::delete_route;
-    return request(pod_socket_, route);
+    return request(socket(where), route);
   }
 
-  Result<void> change(Op op, const Rule& rule) override {
+  Result<void> change(Where where, Op op, const Rule& rule) override {
     const auto request = op == Op::add ? net::add_rule : net::delete_rule;
-    return request(pod_socket_, rule);
+    return request(socket(where), rule);
   }
 
  private:

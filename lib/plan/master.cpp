@@ -4,6 +4,7 @@
 
 #include "mvr/base/text.hpp"
 #include "mvr/plan/facts.hpp"
+#include "mvr/plan/vlan.hpp"
 
 namespace mvr::plan {
 namespace {
@@ -75,7 +76,7 @@ Result<net::Link> find_unnamed(Kernel& kernel, const cni::NetConf& conf) {
               "master is not set and there is no default route to take it from");
 }
 
-Result<void> check_usable(const net::Link& master, const cni::NetConf& conf) {
+Result<void> check_usable(const net::Link& master) {
   const auto refuse = [&](const std::string& why) {
     return fail(Code::master_unusable, "master " + master.name + ": " + why);
   };
@@ -87,6 +88,20 @@ Result<void> check_usable(const net::Link& master, const cni::NetConf& conf) {
     return refuse("is no Ethernet interface (hardware type " + std::to_string(master.arp_type) +
                   ")");
   }
+  return {};
+}
+
+/// The VLAN of the master that the configuration asks for, as it is or will be; else the master.
+Result<net::Link> find_vlan_of(Kernel& kernel, net::Link master, const cni::NetConf& conf) {
+  if (conf.vlan == 0) {
+    return master;
+  }
+  const auto id = static_cast<std::uint16_t>(conf.vlan);
+  const auto vlan = MVR_TRY(find_vlan(kernel, master, id));
+  return vlan ? *vlan : foresee_vlan(master, id);
+}
+
+Result<void> check_mtu(const net::Link& master, const cni::NetConf& conf) {
   if (conf.mtu > master.mtu) {
     return fail(Code::bad_config, "mtu " + std::to_string(conf.mtu) + ": must be 0 to " +
                                       std::to_string(master.mtu) + ", the MTU of master " +
@@ -100,8 +115,10 @@ Result<void> check_usable(const net::Link& master, const cni::NetConf& conf) {
 Result<net::Link> find_master(Kernel& kernel, const cni::NetConf& conf) {
   net::Link master =
       MVR_TRY(conf.master.empty() ? find_unnamed(kernel, conf) : find_named(kernel, conf));
-  MVR_TRY(check_usable(master, conf));
-  return master;
+  MVR_TRY(check_usable(master));
+  net::Link lower = MVR_TRY(find_vlan_of(kernel, std::move(master), conf));
+  MVR_TRY(check_mtu(lower, conf));
+  return lower;
 }
 
 }  // namespace mvr::plan

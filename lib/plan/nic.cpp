@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // One NIC's addresses, routes and rules.
 #include <algorithm>
+#include <array>
 
 #include "mvr/plan/desired.hpp"
 #include "plan/cluster.hpp"
+#include "plan/lease.hpp"
 
 namespace mvr::plan {
 namespace {
@@ -23,79 +25,9 @@ struct Builder {
   [[nodiscard]] std::uint32_t main_metric() const { return place.table; }
 };
 
-const cni::RouteConfig* find_default(const cni::AddResult& ipam) {
-  const auto found = std::ranges::find_if(ipam.routes, [](const cni::RouteConfig& route) {
-    return route.dst.is_default() && !route.table;
-  });
-  return found != ipam.routes.end() ? &*found : nullptr;
-}
+using ip::Family;
 
-/// The address' own gateway or, as the CNI specification has it, that of IPAM's default route.
-std::optional<ip::Address> gateway_of(const cni::IpConfig& ip, const cni::AddResult& ipam) {
-  const cni::RouteConfig* by_default = find_default(ipam);
-  return ip.gateway || by_default == nullptr ? ip.gateway : by_default->gateway;
-}
-
-bool is_unicast(const ip::Address& address) {
-  return !address.is_any() && !address.is_multicast() && !address.is_loopback();
-}
-
-bool is_own(const cni::AddResult& ipam, const ip::Address& address) {
-  return std::ranges::any_of(
-      ipam.ips, [&](const cni::IpConfig& ip) { return ip.address.address == address; });
-}
-
-Result<void> check_address(const cni::IpConfig& ip) {
-  const auto refuse = [&](Code code, const std::string& why) {
-    return fail(code, "IPAM's address " + ip.address.to_string() + ": " + why);
-  };
-  if (ip.address.family() == ip::Family::v6) {
-    return refuse(Code::unsupported_field, "IPv6 is not supported yet");
-  }
-  if (!is_unicast(ip.address.address)) {
-    return refuse(Code::bad_config, "is no unicast address that a NIC can have");
-  }
-  if (ip.address.length == 0) {
-    return refuse(Code::bad_config, "its prefix length must be from 1 to 32");
-  }
-  return {};
-}
-
-Result<void> check_gateway(const cni::IpConfig& ip, const cni::AddResult& ipam) {
-  const std::optional<ip::Address> gateway = gateway_of(ip, ipam);
-  if (!gateway) {
-    return {};
-  }
-  const auto refuse = [&](Code code, const std::string& why) {
-    return fail(code, "IPAM's address " + ip.address.to_string() + ": its gateway " +
-                          gateway->to_string() + ' ' + why);
-  };
-  if (gateway->family() == ip::Family::v6) {
-    return refuse(Code::unsupported_field, "is IPv6, which is not supported yet");
-  }
-  if (!is_unicast(*gateway)) {
-    return refuse(Code::bad_config, "is no unicast address");
-  }
-  if (is_own(ipam, *gateway)) {
-    return refuse(Code::bad_config, "is the address itself or another one of this NIC");
-  }
-  return {};
-}
-
-/// The gateway for routes that name none.
-std::optional<ip::Address> first_gateway(const cni::AddResult& ipam) {
-  for (const cni::IpConfig& ip : ipam.ips) {
-    if (const auto gateway = gateway_of(ip, ipam)) {
-      return gateway;
-    }
-  }
-  return std::nullopt;
-}
-
-bool is_on_link(const cni::AddResult& ipam, const ip::Address& gateway) {
-  return std::ranges::any_of(ipam.ips,
-                             [&](const cni::IpConfig& ip) { return ip.address.contains(gateway); });
-}
+constexpr std::array kFamilies = {Family::v4, Family::v6};
 
 net::Route make_route(const Builder& b, const ip::Prefix& dst,
                       const std::optional<ip::Address>& gateway, std::uint32_t table,
@@ -106,7 +38,7 @@ net::Route make_route(const Builder& b, const ip::Prefix& dst,
   route.is_onlink = gateway && !is_on_link(b.ipam, *gateway);
   route.nic = b.nic;
   route.table = table;
-  route.metric = metric;
+  route.metric = metric == 0 && dst.family() == Family::v6 ? net::kV6Metric : metric;
   return route;
 }
 
@@ -148,6 +80,8 @@ void plan_addresses(Builder& b) {
     address.index = b.nic;
     address.prefix = ip.address;
     address.metric = b.main_metric();
+    address.has_no_dad =
+        ip.address.family() == Family::v6 && b.conf.ipv6.dad != cni::DadMode::kernel;
     add_once(b.desired.addresses, address);
     if (const auto gateway = gateway_of(ip, b.ipam)) {
       add_once(b.desired.gateways, {ip.address.address, *gateway});
@@ -161,11 +95,18 @@ void plan_rules(Builder& b, const std::string& ifname) {
   rule.priority = b.place.priority;
   for (const cni::IpConfig& ip : b.ipam.ips) {
     rule.from = ip::Prefix::host(ip.address.address);
+    rule.family = ip.address.family();
     add_once(b.desired.routing.rules, rule);
   }
   rule.from.reset();
   rule.oif = ifname;
-  b.desired.routing.rules.push_back(rule);
+  for (const Family family : kFamilies) {
+    // A NIC without addresses has a table as well; its rule is IPv4's.
+    if (has_family(b.ipam, family) || (b.ipam.ips.empty() && family == Family::v4)) {
+      rule.family = family;
+      b.desired.routing.rules.push_back(rule);
+    }
+  }
 }
 
 void plan_connected(Builder& b) {
@@ -178,25 +119,110 @@ void plan_connected(Builder& b) {
       routes.push_back(route);
     }
   }
+  if (has_family(b.ipam, Family::v6)) {
+    add_route(b, make_route(b, *ip::Prefix::parse("fe80::/64"), std::nullopt, b.place.table, 0));
+  }
 }
 
-/// T's default, or a wall: without it the NIC's traffic would go on to main and leave by eth0.
-void plan_default(Builder& b) {
-  const auto gateway = first_gateway(b.ipam);
-  const ip::Prefix everything = ip::Prefix::any(ip::Family::v4);
-  if (!gateway && find_default(b.ipam) == nullptr) {
-    net::Route wall = make_route(b, everything, std::nullopt, b.place.table, kHighestMetric);
-    wall.type = net::RouteType::unreachable;
-    wall.nic = net::IfIndex::none;
-    add_route(b, wall);
+/// Without it the NIC's traffic would go on to main and leave by eth0.
+void add_wall(Builder& b, Family family) {
+  net::Route wall =
+      make_route(b, ip::Prefix::any(family), std::nullopt, b.place.table, kHighestMetric);
+  wall.type = net::RouteType::unreachable;
+  wall.nic = net::IfIndex::none;
+  add_route(b, wall);
+  if (!b.ipam.ips.empty()) {
+    b.desired.warnings.push_back(std::string("IPAM gives no gateway for ") +
+                                 (family == Family::v4 ? "IPv4" : "IPv6") +
+                                 ": the NIC reaches its own subnet only");
+  }
+}
+
+net::Route make_default(const Builder& b, const cni::RouteConfig* wanted,
+                        const std::optional<ip::Address>& gateway, Family family) {
+  const std::uint32_t metric = wanted != nullptr ? wanted->priority.value_or(0) : 0;
+  net::Route route = make_route(b, ip::Prefix::any(family), gateway, b.place.table, metric);
+  if (wanted != nullptr) {
+    route.mtu = wanted->mtu.value_or(0);
+    route.advmss = wanted->advmss.value_or(0);
+  }
+  return route;
+}
+
+void warn_of_other_gateways(Builder& b, Family family, const std::optional<ip::Address>& chosen) {
+  for (const cni::IpConfig& ip : b.ipam.ips) {
+    const auto gateway = gateway_of(ip, b.ipam);
+    if (ip.address.family() == family && gateway && gateway != chosen) {
+      b.desired.warnings.push_back(
+          "gateway " + gateway->to_string() + " of address " + ip.address.to_string() +
+          " is left out: the NIC's default goes by " + chosen->to_string());
+    }
+  }
+}
+
+/// T's default, or a wall. Further ones of IPAM have their places if their priorities differ.
+void plan_default(Builder& b, Family family) {
+  const auto gateway = first_gateway(b.ipam, family);
+  const auto defaults = find_defaults(b.ipam, family);
+  if (!gateway && defaults.empty()) {
+    add_wall(b, family);
     return;
   }
-  net::Route route = make_route(b, everything, gateway, b.place.table, 0);
-  if (const cni::RouteConfig* by_default = find_default(b.ipam)) {
-    route.mtu = by_default->mtu.value_or(0);
-    route.advmss = by_default->advmss.value_or(0);
+  add_route(b, make_default(b, defaults.empty() ? nullptr : defaults.front(), gateway, family));
+  for (const cni::RouteConfig* wanted : defaults) {
+    if (wanted != defaults.front()) {
+      add_route(b, make_default(b, wanted, wanted->gateway ? wanted->gateway : gateway, family));
+    }
   }
-  add_route(b, route);
+  warn_of_other_gateways(b, family, gateway);
+}
+
+/// `podDefaultRouteNic`: the pod's own default goes by this NIC.
+void plan_main_default(Builder& b, const std::string& ifname) {
+  if (b.conf.default_route_nic != ifname) {
+    return;
+  }
+  for (const Family family : kFamilies) {
+    const auto gateway = first_gateway(b.ipam, family);
+    if (!gateway || !has_family(b.ipam, family)) {
+      continue;
+    }
+    const auto defaults = find_defaults(b.ipam, family);
+    net::Route route =
+        make_default(b, defaults.empty() ? nullptr : defaults.front(), gateway, family);
+    route.table = net::kTableMain;
+    route.metric = b.main_metric();
+    add_route(b, route);
+    cni::RouteConfig shown = defaults.empty() ? cni::RouteConfig{} : *defaults.front();
+    shown.dst = route.dst;
+    shown.gateway = gateway;
+    shown.priority = route.metric;
+    b.desired.main_routes.push_back(shown);
+    b.desired.default_families.push_back(family);
+  }
+}
+
+void add_policy_route(Builder& b, const cni::PolicyRoute& wanted) {
+  if (has_family(b.ipam, wanted.dst.family())) {
+    add_route(b, make_route(b, wanted.dst, wanted.gateway, b.place.table, 0));
+    return;
+  }
+  b.desired.warnings.push_back("policyRoutes: the route to " + wanted.dst.to_string() +
+                               " is left out, as the NIC has no address of its family");
+}
+
+/// `hostRuleTable`: what comes from the node by the overlay NIC goes back by it.
+void plan_node_routes(Builder& b) {
+  for (const NodePath& path : b.facts.node_paths) {
+    const Family family = path.overlay.family();
+    const auto hop = find_next_hop(b.facts, b.place.overlay_table, family);
+    for (const ip::Address& address : b.facts.host_addresses) {
+      if (hop && address.family() == family && has_family(b.ipam, family)) {
+        add_route(b, make_overlay_route(*b.facts.overlay, *hop, ip::Prefix::host(address),
+                                        b.place.table, net::kV6Metric));
+      }
+    }
+  }
 }
 
 net::Route to_route(const Builder& b, const cni::RouteConfig& wanted, std::uint32_t table,
@@ -204,7 +230,7 @@ net::Route to_route(const Builder& b, const cni::RouteConfig& wanted, std::uint3
   // Scope link says "no gateway", whatever the address has (RFC 3549, RT_SCOPE_LINK).
   constexpr std::uint32_t kScopeLink = 253;
   const bool has_no_gateway = wanted.scope && *wanted.scope >= kScopeLink;
-  auto implied = has_no_gateway ? std::nullopt : first_gateway(b.ipam);
+  auto implied = has_no_gateway ? std::nullopt : first_gateway(b.ipam, wanted.dst.family());
   if (implied && wanted.dst == ip::Prefix::host(*implied)) {
     implied.reset();  // the route to the gateway itself
   }
@@ -253,15 +279,23 @@ void plan_route(Builder& b, const cni::RouteConfig& wanted) {
   add_to_main(b, wanted, wanted.priority.value_or(b.main_metric()));
 }
 
-void plan_routed(Builder& b, const std::string& ifname) {
+/// T and main.
+void plan_routed(Builder& b) {
   plan_connected(b);
-  plan_default(b);
+  for (const Family family : kFamilies) {
+    if (has_family(b.ipam, family) || (b.ipam.ips.empty() && family == Family::v4)) {
+      plan_default(b, family);
+    }
+  }
+  for (const cni::PolicyRoute& route : b.conf.policy_routes) {
+    add_policy_route(b, route);
+  }
+  plan_node_routes(b);
   for (const cni::RouteConfig& route : b.ipam.routes) {
     if (!route.dst.is_default() || route.table) {
       plan_route(b, route);
     }
   }
-  plan_rules(b, ifname);
   for (const cni::IpConfig& ip : b.ipam.ips) {
     if (const auto covering = find_covering(b, ip.address)) {
       b.desired.warnings.push_back("the NIC's subnet " + ip.address.network().to_string() +
@@ -274,6 +308,11 @@ void plan_routed(Builder& b, const std::string& ifname) {
 
 /// Like the standard macvlan plugin: IPAM's routes are the pod's routes.
 void plan_plain(Builder& b) {
+  if (!b.conf.policy_routes.empty()) {
+    b.desired.warnings.emplace_back(
+        "policyRoutes are left out: the NIC has no table of its own, as the pod has no overlay "
+        "NIC");
+  }
   for (const cni::RouteConfig& route : b.ipam.routes) {
     if (route.table) {
       add_route(b, to_route(b, route, *route.table, route.priority.value_or(0)));
@@ -283,50 +322,27 @@ void plan_plain(Builder& b) {
   }
 }
 
-/// IPAM may name a table of its own for a route, but none of the kernel's or of the pod's NICs.
-Result<void> check_table(const cni::RouteConfig& route, const Facts& facts, const Place& place) {
-  const std::uint32_t table = route.table.value_or(place.table);
-  if (!route.table || table == place.table) {
-    return {};
-  }
-  const std::string nic = find_nic_of_table(facts.pod, table);
-  const bool is_overlays = facts.overlay && table == place.overlay_table;
-  if (!is_reserved(table) && !is_overlays && nic.empty()) {
-    return {};
-  }
-  const std::string user = is_overlays ? facts.overlay->link.name : nic;
-  return fail(Code::routing, "IPAM's route to " + route.dst.to_string() + ": table " +
-                                 std::to_string(table) +
-                                 (user.empty() ? " is reserved" : " is in use by " + user));
-}
-
-/// 0 and 254 are names of main, which is where routes without a table go as well.
-cni::AddResult normalize(cni::AddResult ipam) {
-  for (cni::RouteConfig& route : ipam.routes) {
-    if (route.table == 0U || route.table == net::kTableMain) {
-      route.table.reset();
-    }
-  }
-  return ipam;
-}
-
-Result<void> check_routes(const cni::AddResult& ipam, const Facts& facts, const Place& place) {
-  for (const cni::RouteConfig& route : ipam.routes) {
-    const bool has_v6_gateway = route.gateway && route.gateway->family() == ip::Family::v6;
-    if (route.dst.family() == ip::Family::v6 || has_v6_gateway) {
-      return fail(Code::unsupported_field,
-                  "IPAM's route to " + route.dst.to_string() +
-                      (has_v6_gateway ? " via " + route.gateway->to_string() : "") +
-                      ": IPv6 is not supported yet");
-    }
-    MVR_TRY(check_table(route, facts, place));
-    // The kernel would take it, and drop the packets.
-    if (route.gateway && is_own(ipam, *route.gateway)) {
-      return fail(Code::bad_config, "IPAM's route to " + route.dst.to_string() + ": its gateway " +
-                                        route.gateway->to_string() + " is the NIC's own address");
+Result<void> check_policy_routes(const cni::NetConf& conf, const cni::AddResult& ipam) {
+  for (const cni::PolicyRoute& route : conf.policy_routes) {
+    if (is_own(ipam, route.gateway)) {
+      return fail(Code::bad_config, "policyRoutes: gw " + route.gateway.to_string() + " of " +
+                                        route.dst.to_string() + " is the NIC's own address");
     }
   }
   return {};
+}
+
+/// A NIC that is to own the pod's default must have one.
+Result<void> check_default(const cni::NetConf& conf, const Place& place, const std::string& ifname,
+                           const cni::AddResult& ipam) {
+  const bool has_gateway =
+      first_gateway(ipam, Family::v4).has_value() || first_gateway(ipam, Family::v6).has_value();
+  if (conf.default_route_nic != ifname || !place.is_routed || has_gateway) {
+    return {};
+  }
+  return fail(Code::routing, "podDefaultRouteNic \"" + ifname +
+                                 "\": IPAM gives this NIC no gateway, so it cannot own the pod's "
+                                 "default route");
 }
 
 }  // namespace
@@ -335,15 +351,15 @@ Result<DesiredNic> plan_nic(const cni::NetConf& conf, const Facts& facts, const 
                             net::IfIndex nic, const std::string& ifname,
                             const cni::AddResult& result) {
   const cni::AddResult ipam = normalize(result);
-  for (const cni::IpConfig& ip : ipam.ips) {
-    MVR_TRY(check_address(ip));
-    MVR_TRY(check_gateway(ip, ipam));
-  }
-  MVR_TRY(check_routes(ipam, facts, place));
+  MVR_TRY(check_lease(ipam, facts, place));
+  MVR_TRY(check_policy_routes(conf, ipam));
+  MVR_TRY(check_default(conf, place, ifname, ipam));
   Builder builder{conf, facts, place, nic, ipam, {}};
   plan_addresses(builder);
   if (place.is_routed) {
-    plan_routed(builder, ifname);
+    plan_routed(builder);
+    plan_rules(builder, ifname);
+    plan_main_default(builder, ifname);
   } else {
     plan_plain(builder);
   }

@@ -115,6 +115,22 @@ Choice choose_table(const cni::NetConf& conf, const PodState& pod, const std::st
   return {table, "the lowest free one above " + base + " + 64"};
 }
 
+/// `podDefaultRouteNic` may name another NIC, whether that one ever comes or not.
+Result<void> check_default_nic(const cni::NetConf& conf, const std::string& ifname) {
+  if (conf.default_route_nic != ifname) {
+    return {};
+  }
+  const std::string key = "podDefaultRouteNic \"" + ifname + "\": ";
+  if (conf.ipam_type.empty()) {
+    return fail(Code::bad_config, key + "this NIC is layer 2 only, without ipam it has no route");
+  }
+  if (!conf.tune_pod_routes) {
+    return fail(Code::bad_config,
+                key + "not with tunePodRoutes false; remove one of the two from this network");
+  }
+  return {};
+}
+
 /// Refuses what others use or what cannot be told apart.
 Result<void> check_place(const cni::NetConf& conf, const Facts& facts, const std::string& ifname,
                          const std::vector<std::uint32_t>& claimed, const Choice& choice) {
@@ -154,7 +170,7 @@ std::string find_nic_of_table(const PodState& pod, std::uint32_t table) {
 }
 
 std::uint32_t guess_table(const cni::NetConf& conf, const Facts& facts, const std::string& ifname) {
-  if (conf.ipam_type.empty()) {
+  if (conf.ipam_type.empty() || !conf.tune_pod_routes) {
     return 0;
   }
   if (const auto known = find_table_of(facts.pod, ifname)) {
@@ -172,8 +188,9 @@ Place recall_place(const cni::NetConf& conf, const Facts& facts, std::uint32_t t
 
 Result<Place> plan_place(const cni::NetConf& conf, const Facts& facts, const std::string& ifname,
                          const std::vector<std::uint32_t>& claimed) {
+  MVR_TRY(check_default_nic(conf, ifname));
   const bool has_addresses = !conf.ipam_type.empty();
-  if (!has_addresses || !(facts.overlay || facts.has_other_nics)) {
+  if (!conf.tune_pod_routes || !has_addresses || !(facts.overlay || facts.has_other_nics)) {
     return Place{};
   }
   const Choice choice = choose_table(conf, facts.pod, ifname, claimed);

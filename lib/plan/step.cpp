@@ -34,17 +34,30 @@ std::string describe_one(const SetSysctls& step) {
   }
   return text;
 }
-std::string describe_one(const RaiseLink& step) {
-  return "name " + step.name + " and set it up";
+std::string describe_one(const ChangeLink& step) {
+  std::string text = step.change.name.empty() ? "set " + step.name : "name " + step.change.name;
+  text += step.change.mac ? " MAC " + step.change.mac->to_string() : "";
+  return text + (step.change.up ? " up" : "");
+}
+std::string describe_one(const CreateVlan& step) {
+  return "create VLAN " + std::to_string(step.spec.id) + " as " + step.spec.name;
+}
+std::string describe_one(const RemoveVlan& step) {
+  return "remove VLAN " + step.name;
+}
+/// Most steps are the pod's.
+std::string to_string(Where where) {
+  return where == Where::host ? " on the node" : "";
 }
 std::string describe_one(const ChangeAddress& step) {
   return to_string(step.op) + " address " + step.address.prefix.to_string() + " dev " + step.nic;
 }
 std::string describe_one(const ChangeRoute& step) {
-  return to_string(step.op) + " route " + net::describe(step.route, step.nic);
+  return to_string(step.op) + " route " + net::describe(step.route, step.nic) +
+         to_string(step.where);
 }
 std::string describe_one(const ChangeRule& step) {
-  return to_string(step.op) + " rule " + net::describe(step.rule);
+  return to_string(step.op) + " rule " + net::describe(step.rule) + to_string(step.where);
 }
 std::string describe_one(const MoveRdmaDevice& step) {
   return "move RDMA device " + step.name + " into the pod";
@@ -69,13 +82,30 @@ Result<void> apply_one(Kernel& kernel, const CreateLink& step) {
 }
 Result<void> apply_one(Kernel& kernel, const RemoveLink& step) {
   const auto link = MVR_TRY(find_own_link(kernel, step));
-  return link ? kernel.delete_pod_link(link->index) : Result<void>();
+  return link ? kernel.delete_link(Where::pod, link->index) : Result<void>();
 }
 Result<void> apply_one(Kernel& kernel, const SetSysctls& step) {
   return kernel.write_pod_sysctls(step.sysctls);
 }
-Result<void> apply_one(Kernel& kernel, const RaiseLink& step) {
-  Result<void> done = kernel.rename_and_raise(step.index, step.name, step.alias);
+/// Up when its master is; until then the kernel refuses it, and later does it by itself.
+Result<void> raise_vlan(Kernel& kernel, net::IfIndex index) {
+  net::LinkChange change;
+  change.index = index;
+  change.up = true;
+  Result<void> done = kernel.change_link(Where::host, change);
+  return !done && done.error().sys_errno == ENETDOWN ? Result<void>() : done;
+}
+
+Result<void> apply_one(Kernel& kernel, const CreateVlan& step) {
+  MVR_TRY(kernel.create_vlan(step.spec));
+  const auto made = MVR_TRY(kernel.read_link(Where::host, step.spec.name));
+  return made ? raise_vlan(kernel, made->index) : Result<void>();
+}
+Result<void> apply_one(Kernel& kernel, const RemoveVlan& step) {
+  return kernel.delete_link(Where::host, step.index);
+}
+Result<void> apply_one(Kernel& kernel, const ChangeLink& step) {
+  Result<void> done = kernel.change_link(Where::pod, step.change);
   if (!done && done.error().sys_errno == EADDRINUSE) {
     const std::string mac = step.mac ? ' ' + step.mac->to_string() : "";
     return fail(
@@ -101,14 +131,15 @@ Result<void> name_rival(Kernel& kernel, const net::Route& route, Error error) {
 }
 
 Result<void> apply_one(Kernel& kernel, const ChangeRoute& step) {
-  Result<void> done = kernel.change(step.op, step.route);
-  if (!done && step.op == Op::add && done.error().sys_errno == EEXIST) {
+  Result<void> done = kernel.change(step.where, step.op, step.route);
+  const bool has_rival = !done && step.op == Op::add && done.error().sys_errno == EEXIST;
+  if (has_rival && step.where == Where::pod) {
     return name_rival(kernel, step.route, std::move(done).error());
   }
   return done;
 }
 Result<void> apply_one(Kernel& kernel, const ChangeRule& step) {
-  return kernel.change(step.op, step.rule);
+  return kernel.change(step.where, step.op, step.rule);
 }
 
 Result<bool> is_in_pod(Kernel& kernel, rdma::DeviceIndex device) {
@@ -142,17 +173,23 @@ std::optional<Step> inverse_one(const RemoveLink&) {
 std::optional<Step> inverse_one(const SetSysctls&) {
   return std::nullopt;
 }
-std::optional<Step> inverse_one(const RaiseLink&) {
+std::optional<Step> inverse_one(const ChangeLink&) {
+  return std::nullopt;
+}
+std::optional<Step> inverse_one(const CreateVlan&) {
+  return std::nullopt;
+}
+std::optional<Step> inverse_one(const RemoveVlan&) {
   return std::nullopt;
 }
 std::optional<Step> inverse_one(const ChangeAddress& step) {
   return ChangeAddress{opposite(step.op), step.address, step.nic};
 }
 std::optional<Step> inverse_one(const ChangeRoute& step) {
-  return ChangeRoute{opposite(step.op), step.route, step.nic};
+  return ChangeRoute{opposite(step.op), step.route, step.nic, step.where};
 }
 std::optional<Step> inverse_one(const ChangeRule& step) {
-  return ChangeRule{opposite(step.op), step.rule};
+  return ChangeRule{opposite(step.op), step.rule, step.where};
 }
 std::optional<Step> inverse_one(const MoveRdmaDevice& step) {
   return ReturnRdmaDevice{step.device, step.name};
@@ -225,7 +262,8 @@ std::vector<Step> routing_steps(const Routing& wanted, const PodState& pod,
   }
   for (const net::Route& route : wanted.routes) {
     if (!has(pod.routes, route)) {
-      steps.emplace_back(ChangeRoute{Op::add, route, nic});
+      const std::string name = pod.name_of(route.nic);
+      steps.emplace_back(ChangeRoute{Op::add, route, name.empty() ? nic : name});
     }
   }
   for (const net::Rule& rule : wanted.rules) {
@@ -236,8 +274,25 @@ std::vector<Step> routing_steps(const Routing& wanted, const PodState& pod,
   return steps;
 }
 
+std::vector<Step> takeover_steps(const DesiredNic& nic, const PodState& pod,
+                                 const Overlay& overlay) {
+  std::vector<Step> steps;
+  for (const net::Route& route : find_overlay_defaults(pod, overlay)) {
+    if (std::ranges::find(nic.default_families, route.dst.family()) != nic.default_families.end()) {
+      steps.emplace_back(ChangeRoute{Op::remove, route, overlay.link.name});
+    }
+  }
+  return steps;
+}
+
 std::vector<Step> address_steps(const DesiredNic& nic, const std::string& name) {
   std::vector<Step> steps;
+  if (std::ranges::any_of(nic.addresses, [](const net::IfAddress& address) {
+        return address.prefix.family() == ip::Family::v6;
+      })) {
+    // A pod may have IPv6 turned off; the NIC is to have it all the same.
+    steps.emplace_back(SetSysctls{{{"ipv6/conf/" + name + "/disable_ipv6", "0"}}});
+  }
   for (const net::IfAddress& address : nic.addresses) {
     steps.emplace_back(ChangeAddress{Op::add, address, name});
   }

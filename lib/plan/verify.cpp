@@ -71,15 +71,19 @@ std::string find_similar(const net::Rule& wanted, const PodState& pod) {
   return kMissing;
 }
 
-/// Who made it does not matter to the packets.
-bool is_equivalent(net::Route a, const net::Route& b) {
-  a.protocol = b.protocol;
-  return a == b;
+/// Who made it does not matter to the packets. A route of IPv6 to the cluster has no source if ADD
+/// came while the kernel still looked for duplicates of the overlay NIC's address.
+bool is_equivalent(net::Route found, const net::Route& wanted) {
+  found.protocol = wanted.protocol;
+  if (!found.src && wanted.table == net::kTableMain && wanted.dst.family() == ip::Family::v6) {
+    found.src = wanted.src;
+  }
+  return found == wanted;
 }
 
-bool is_equivalent(net::Rule a, const net::Rule& b) {
-  a.protocol = b.protocol;
-  return a == b;
+bool is_equivalent(net::Rule found, const net::Rule& wanted) {
+  found.protocol = wanted.protocol;
+  return found == wanted;
 }
 
 template <typename T>
@@ -111,6 +115,12 @@ std::vector<Mismatch> verify_link(const LinkExpectation& wanted, const net::Link
   link.expect("group", std::to_string(net::kOurMark), std::to_string(found->group));
   link.expect("MAC", to_string(wanted.mac), to_string(found->mac));
   link.expect("state", "up", found->is_up ? "up" : "down");
+  if (wanted.promisc) {
+    link.expect("promisc", "on", found->is_promiscuous ? "on" : "off");
+  }
+  if (wanted.allmulti) {
+    link.expect("allmulti", "on", found->is_allmulti ? "on" : "off");
+  }
   if (wanted.mtu != 0) {
     link.expect("mtu", std::to_string(wanted.mtu), std::to_string(found->mtu));
   }
@@ -162,6 +172,19 @@ std::vector<Mismatch> verify_routing(const Routing& wanted, const PodState& pod,
                           route.protocol == net::kOurMark && pod.name_of(route.nic) == nic;
     if (is_stray && !has_equivalent(wanted.routes, route)) {
       all.push_back({"route", "", kMissing, describe(route, nic)});
+    }
+  }
+  return all;
+}
+
+std::vector<Mismatch> verify_takeover(const DesiredNic& nic, const Facts& facts) {
+  std::vector<Mismatch> all;
+  if (!facts.overlay) {
+    return all;
+  }
+  for (const net::Route& route : find_overlay_defaults(facts.pod, *facts.overlay)) {
+    if (std::ranges::find(nic.default_families, route.dst.family()) != nic.default_families.end()) {
+      all.push_back({"route", "", kMissing, describe(route, facts.overlay->link.name)});
     }
   }
   return all;

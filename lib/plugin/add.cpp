@@ -4,10 +4,11 @@
 
 #include "mvr/base/text.hpp"
 #include "mvr/plan/transaction.hpp"
-#include "mvr/probe/gateway.hpp"
 #include "mvr/state/lock.hpp"
 #include "plugin/delegate.hpp"
 #include "plugin/namespaces.hpp"
+#include "plugin/node.hpp"
+#include "plugin/probing.hpp"
 #include "plugin/rdma.hpp"
 #include "plugin/teardown.hpp"
 
@@ -28,6 +29,7 @@ struct Attempt {
   plan::Transaction link;                 ///< the NIC
   plan::Transaction rdma;                 ///< the device's move
   plan::Transaction network;              ///< its addresses, routes and rules
+  plan::Transaction node;                 ///< what pods share; taken back by the journal
   std::vector<net::IfIndex> elders = {};  ///< the pod's NICs of ours that were there before
   bool has_called_ipam = false;
 };
@@ -119,7 +121,7 @@ Result<void> refuse_taken_name(const Attempt& a, const plan::PodState& pod) {
 Result<void> remove_leftover(Attempt& a, const Ground& ground) {
   const net::Link* link = ground.facts.pod.find_link(ground.link.spec.name);
   const bool is_leftover = link != nullptr && net::is_ours(*link);
-  return is_leftover ? a.kernel.delete_pod_link(link->index) : Result<void>();
+  return is_leftover ? a.kernel.delete_link(plan::Where::pod, link->index) : Result<void>();
 }
 
 state::Record make_record(const Attempt& a, const Ground& ground) {
@@ -131,6 +133,12 @@ state::Record make_record(const Attempt& a, const Ground& ground) {
   record.master_index = to_int(ground.facts.master.index);
   record.table = ground.place.table;
   record.ipam_type = a.call.conf.ipam_type;
+  if (a.call.conf.vlan != 0) {
+    record.vlan = {ground.facts.master.lower, static_cast<std::uint16_t>(a.call.conf.vlan)};
+  }
+  if (ground.facts.overlay && a.call.conf.default_route_nic == a.attachment.ifname) {
+    record.overlay_defaults = find_overlay_defaults(ground.facts.pod, *ground.facts.overlay);
+  }
   const cni::Args& args = a.call.env.args;
   record.pod = args.pod_name.empty() ? "" : args.pod_namespace + '/' + args.pod_name;
   return record;
@@ -144,6 +152,16 @@ std::vector<net::IfIndex> find_our_links(const std::vector<net::Link>& links) {
     }
   }
   return found;
+}
+
+/// With `vlan`: only now is it known what the NIC lies on.
+Result<void> place_on_vlan(Attempt& a, Ground& ground) {
+  if (ground.record.vlan) {
+    ground.facts.master = MVR_TRY(take_vlan(a.call, a.kernel, *ground.record.vlan, a.node));
+    ground.link.spec.master = ground.facts.master.index;
+    ground.record.master_index = to_int(ground.facts.master.index);
+  }
+  return {};
 }
 
 /// Looks, chooses, and claims: all under the pod's lock, so that NICs made at the same time agree
@@ -161,7 +179,7 @@ Result<Ground> prepare(Attempt& a) {
   a.elders = find_our_links(ground.facts.pod.links);
   const auto claims = find_claims(a, ground.facts.pod);
   ground.place = MVR_TRY(plan::plan_place(conf, ground.facts, a.attachment.ifname, claims));
-  ground.link = plan_link(conf, ground.facts.master, ground.facts.master_in, a.attachment);
+  ground.link = plan_link(conf, ground.facts, a.attachment);
   const plan::DesiredShared shared = plan_shared(conf, ground.facts, ground.place);
   warn(a.call, shared.warnings);
   const RdmaClaim rdma = MVR_TRY(claim_rdma(a.call, a.netns, a.kernel, ground.facts));
@@ -176,22 +194,50 @@ Result<Ground> prepare(Attempt& a) {
   MVR_TRY(a.shared.run(
       plan::routing_steps(shared.routing, ground.facts.pod, {ground.place.overlay_table}, overlay),
       a.call.budget));
+  MVR_TRY(place_on_vlan(a, ground));
   MVR_TRY(a.link.run({plan::CreateLink{ground.link}}, a.call.budget));
   return ground;
 }
 
-/// The link as the kernel made it, then its sysctls, name and state.
+/// What a NIC is set to once its MAC is known.
+net::LinkChange make_change(const Ground& ground, net::IfIndex index) {
+  net::LinkChange change;
+  change.index = index;
+  change.promisc = ground.link.promisc;
+  change.allmulti = ground.link.allmulti;
+  change.up = true;
+  return change;
+}
+
+/// The link as the kernel made it, then its sysctls, name and state. One whose MAC is to come from
+/// its address stays down for now.
 Result<net::Link> raise_link(Attempt& a, const Ground& ground) {
   const std::string& temporary = ground.link.spec.name;
   auto link = MVR_TRY(a.kernel.read_link(plan::Where::pod, temporary));
   if (!link || !link->mac) {
     return fail(Code::link_failed, "the new link " + temporary + " has vanished from the pod");
   }
+  net::LinkChange change = make_change(ground, link->index);
+  change.name = ground.link.name;
+  change.alias = ground.link.alias;
+  change.up = !a.call.conf.mac_prefix;
   MVR_TRY(a.link.run({plan::SetSysctls{sysctls_of(ground.link, temporary)},
-                      plan::RaiseLink{link->index, ground.link.name, ground.link.alias, link->mac}},
+                      plan::ChangeLink{change, ground.link.name, link->mac}},
                      a.call.budget));
   a.call.timeline.end_phase("link");
   return *std::move(link);
+}
+
+/// `podMACPrefix`: the MAC comes with the first address, and the link is up after that.
+Result<void> set_mac(Attempt& a, const Ground& ground, const cni::AddResult& ipam,
+                     net::Link& link) {
+  if (!a.call.conf.mac_prefix) {
+    return {};
+  }
+  net::LinkChange change = make_change(ground, link.index);
+  change.mac = MVR_TRY(plan::make_mac(*a.call.conf.mac_prefix, ipam));
+  link.mac = change.mac;
+  return a.link.run({plan::ChangeLink{change, ground.link.name, link.mac}}, a.call.budget);
 }
 
 /// A plugin that never ran has nothing to take back.
@@ -209,47 +255,6 @@ Result<cni::AddResult> ask_ipam(Attempt& a) {
   a.has_called_ipam = result || !could_not_execute(result.error());
   a.call.timeline.end_phase("ipam");
   return result;
-}
-
-std::string describe_silence(const Ground& ground, const probe::Answer& answer) {
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(answer.elapsed).count();
-  const std::string silence =
-      ground.facts.master.is_up ? "no carrier" : "no carrier, the master is down";
-  const std::string tries =
-      answer.attempts == 0 ? silence : std::to_string(answer.attempts) + " ARP requests";
-  return "gateway " + answer.target.gateway.to_string() + " does not answer (master " +
-         ground.facts.master.name + ", address " + answer.target.source.to_string() + ", " + tries +
-         " in " + std::to_string(ms) + " ms)";
-}
-
-Result<Fd> open_arp_socket(const Namespaces& netns) {
-  const auto guard = MVR_TRY(net::NetnsGuard::enter(*netns.pod, netns.host));
-  return probe::open_arp_socket();
-}
-
-Result<void> probe_gateways(Attempt& a, const Ground& ground, const net::Link& link,
-                            const plan::DesiredNic& nic) {
-  const cni::ProbeConf& conf = a.call.conf.gateway_probe;
-  if (conf.policy == cni::ProbePolicy::off || nic.gateways.empty()) {
-    return {};
-  }
-  const auto has_carrier = [&]() -> Result<bool> {
-    const auto now = MVR_TRY(a.kernel.read_link(plan::Where::pod, link.index));
-    return now && now->is_running;
-  };
-  const probe::Options options{to_int(link.index), *link.mac, conf.attempts, conf.interval};
-  const Fd socket = MVR_TRY(open_arp_socket(a.netns));
-  const auto answers =
-      MVR_TRY(probe::probe_gateways(socket, options, nic.gateways, has_carrier, a.call.budget));
-  for (const probe::Answer& answer : answers) {
-    if (!answer.mac && conf.policy == cni::ProbePolicy::fail) {
-      return fail(Code::gateway_unreachable, describe_silence(ground, answer));
-    }
-    if (!answer.mac) {
-      a.call.log.line(LogLevel::warn, describe_silence(ground, answer));
-    }
-  }
-  return {};
 }
 
 /// ADD's answer: what an earlier plugin of the chain has made, and our NIC.
@@ -301,37 +306,112 @@ Result<void> move_rdma(Attempt& a, const Ground& ground) {
 }
 
 /// Programs find their address in the device's table; it should be there when they start.
-Result<void> find_gids(Attempt& a, Ground& ground, const plan::DesiredNic& nic) {
+Result<void> find_gids(Attempt& a, Ground& ground, const std::vector<ip::Address>& addresses) {
   auto& device = ground.record.rdma;
   if (!device) {
     return {};
   }
-  std::vector<ip::Address> addresses;
-  std::ranges::transform(nic.addresses, std::back_inserter(addresses),
-                         [](const net::IfAddress& address) { return address.prefix.address; });
   device->gid_indexes = MVR_TRY(wait_for_gids(a.call, a.netns, *device, addresses));
   a.call.timeline.set_gids(device->gid_indexes);
   a.call.timeline.end_phase("gid");
   return {};
 }
 
+std::vector<ip::Address> list_addresses(const plan::DesiredNic& nic) {
+  std::vector<ip::Address> addresses;
+  std::ranges::transform(nic.addresses, std::back_inserter(addresses),
+                         [](const net::IfAddress& address) { return address.prefix.address; });
+  return addresses;
+}
+
+/// The addresses that we probe for: IPv6's may be left to the kernel, or to nobody.
+std::vector<ip::Address> list_probed(const cni::NetConf& conf, std::vector<ip::Address> addresses) {
+  if (conf.ipv6.dad != cni::DadMode::probe) {
+    std::erase_if(addresses,
+                  [](const ip::Address& address) { return address.family() == ip::Family::v6; });
+  }
+  return addresses;
+}
+
+/// Until the kernel has looked for duplicates of the NIC's IPv6 addresses, those of others on the
+/// NIC included: a route with a tentative source is refused.
+Result<void> await_dad(Attempt& a, const net::Link& link) {
+  constexpr std::chrono::milliseconds kLookAgain{10};
+  for (;;) {
+    bool is_waiting = false;
+    for (const net::IfAddress& address :
+         MVR_TRY(a.kernel.read_addresses(plan::Where::pod, ip::Family::v6, link.index))) {
+      if (address.is_duplicate) {
+        return fail(Code::address_conflict, "address " + address.prefix.address.to_string() +
+                                                " is in use, the kernel has found (dad)");
+      }
+      is_waiting |= address.is_tentative;
+    }
+    if (!is_waiting) {
+      return {};
+    }
+    MVR_TRY(a.call.budget.wait(-1, 0, Clock::now() + kLookAgain));
+  }
+}
+
+Result<void> configure_addresses(Attempt& a, const net::Link& link, const plan::DesiredNic& nic) {
+  MVR_TRY(a.network.run(address_steps(nic, a.attachment.ifname), a.call.budget));
+  const bool has_dad = std::ranges::any_of(nic.addresses, [](const net::IfAddress& address) {
+    return address.prefix.family() == ip::Family::v6 && !address.has_no_dad;
+  });
+  return has_dad ? await_dad(a, link) : Result<void>();
+}
+
+/// `podDefaultRouteNic`: this NIC's default is in main by now; the overlay NIC's, of which T0 has a
+/// copy, goes.
+Result<void> take_default(Attempt& a, const Ground& ground, const plan::DesiredNic& nic) {
+  if (nic.default_families.empty() || !ground.facts.overlay) {
+    return {};
+  }
+  const auto lock = MVR_TRY(state::ScopedLock::acquire(a.netns.pod->fd.get(), a.call.budget));
+  return a.network.run(
+      plan::takeover_steps(nic, MVR_TRY(plan::observe_pod(a.kernel)), *ground.facts.overlay),
+      a.call.budget);
+}
+
+/// `hostRuleTable`. The journal knows the routes first: nothing in the kernel tells whose they are.
+Result<void> route_on_node(Attempt& a, Ground& ground, const plan::DesiredNic& nic) {
+  const plan::Routing wanted = plan_node(a.call.conf, ground.facts, nic);
+  if (wanted.routes.empty()) {
+    return {};
+  }
+  ground.record.host_rule_table = a.call.conf.host_rule_table;
+  ground.record.node_routes = wanted.routes;
+  MVR_TRY(a.journal.write(ground.record));
+  return make_node_routes(a.call, a.kernel, wanted, a.node);
+}
+
 Result<void> make(Attempt& a) {
   Ground ground = MVR_TRY(prepare(a));
-  const net::Link link = MVR_TRY(raise_link(a, ground));
+  net::Link link = MVR_TRY(raise_link(a, ground));
   const cni::AddResult ipam = MVR_TRY(ask_ipam(a));
+  MVR_TRY(set_mac(a, ground, ipam, link));
   const plan::DesiredNic nic = MVR_TRY(
       plan_nic(a.call.conf, ground.facts, ground.place, link.index, a.attachment.ifname, ipam));
   warn(a.call, nic.warnings);
+  const auto addresses = list_addresses(nic);
+  Prober prober(a.call, a.netns, a.kernel, link, ground.facts.master);
+  MVR_TRY(prober.start_conflicts(list_probed(a.call.conf, addresses)));
   MVR_TRY(move_rdma(a, ground));
-  MVR_TRY(a.network.run(address_steps(nic, a.attachment.ifname), a.call.budget));
-  MVR_TRY(probe_gateways(a, ground, link, nic));
-  a.call.timeline.end_phase(
-      "probe");  // with the socket's end, which waits for the kernel's readers
+  MVR_TRY(prober.finish_conflicts());
+  a.call.timeline.end_phase("conflict");
+  MVR_TRY(configure_addresses(a, link, nic));
+  MVR_TRY(prober.probe_gateways(nic.gateways));
+  a.call.timeline.end_phase("gateway");
   MVR_TRY(a.network.run(
       plan::routing_steps(nic.routing, ground.facts.pod, {ground.place.table}, a.attachment.ifname),
       a.call.budget));
+  MVR_TRY(take_default(a, ground, nic));
+  MVR_TRY(route_on_node(a, ground, nic));
   a.call.timeline.end_phase("routing");
-  MVR_TRY(find_gids(a, ground, nic));
+  MVR_TRY(find_gids(a, ground, addresses));
+  MVR_TRY(prober.announce(addresses));
+  a.call.timeline.end_phase("announce");
   publish_device(a.call, ground.record);
   MVR_TRY(complete(a, ground, ipam));
   a.call.timeline.end_phase("journal");
@@ -392,11 +472,19 @@ void take_back(Attempt& a) {
   if (releases_over_link(a.call.conf)) {
     release();
   }
+  const auto give_back = [&](auto release_on_node) {
+    if (a.journal.record()) {
+      std::ranges::move(release_on_node(a.call, a.kernel, *a.journal.record()),
+                        std::back_inserter(errors));
+    }
+  };
+  give_back(release_node_routes);
   std::ranges::move(a.network.undo(), std::back_inserter(errors));
   note(take_back_rdma(a, errors));
   release();
   std::ranges::move(a.link.undo(), std::back_inserter(errors));
   note(take_back_shared(a, errors));
+  give_back(release_vlan);
   if (a.journal.record()) {
     note(withdraw_device(*a.journal.record()));
   }
@@ -429,7 +517,8 @@ Result<void> add(const Call& call) {
                   .shared = {*kernel, on_step},
                   .link = {*kernel, on_step},
                   .rdma = {*kernel, on_step},
-                  .network = {*kernel, on_step}};
+                  .network = {*kernel, on_step},
+                  .node = {*kernel, on_step}};
   Result<void> made = make(attempt);
   if (!made) {
     call.timeline.end_phase("failed");

@@ -8,6 +8,7 @@
 #include "mvr/state/journal.hpp"
 #include "plugin/delegate.hpp"
 #include "plugin/namespaces.hpp"
+#include "plugin/node.hpp"
 #include "plugin/rdma.hpp"
 
 namespace mvr::plugin {
@@ -75,7 +76,9 @@ plan::LinkExpectation expect_link(const Call& call, const plan::Facts& facts,
           wanted.spec.tx_queue_len,
           facts.master.index,
           is_master_elsewhere,
-          wanted.alias};
+          wanted.alias,
+          call.conf.promisc,
+          call.conf.allmulti};
 }
 
 Result<Mismatches> verify_sysctls(plan::Kernel& kernel, const plan::DesiredLink& link) {
@@ -86,7 +89,7 @@ Result<Mismatches> verify_sysctls(plan::Kernel& kernel, const plan::DesiredLink&
 }
 
 /// Addresses and routing of a link that is there.
-Result<Mismatches> verify_network(const Call& call, const plan::Facts& facts,
+Result<Mismatches> verify_network(const Call& call, plan::Kernel& kernel, const plan::Facts& facts,
                                   const std::optional<state::Record>& record,
                                   const cni::Interface& interface, const net::Link& link) {
   const std::uint32_t table =
@@ -100,6 +103,8 @@ Result<Mismatches> verify_network(const Call& call, const plan::Facts& facts,
   std::ranges::copy(shared.routing.rules, std::back_inserter(routing.rules));
   Mismatches all = verify_addresses(nic.addresses, facts.pod, interface.name);
   append(all, verify_routing(routing, facts.pod, interface.name));
+  append(all, verify_takeover(nic, facts));
+  append(all, MVR_TRY(verify_node_routes(kernel, plan_node(call.conf, facts, nic))));
   return all;
 }
 
@@ -111,11 +116,11 @@ Result<Mismatches> verify(const Call& call, const Namespaces& netns,
     return plan::observe(*kernel, named, call.env.ifname);
   }));
   const net::Link* link = facts.pod.find_link(call.env.ifname);
-  const auto wanted = plan_link(call.conf, facts.master, facts.master_in, call.attachment());
+  const auto wanted = plan_link(call.conf, facts, call.attachment());
   const bool is_elsewhere = facts.master_in == plan::Where::host && netns.host.id != netns.pod->id;
   Mismatches all = verify_link(expect_link(call, facts, wanted, interface, is_elsewhere), link);
   if (link != nullptr) {
-    append(all, MVR_TRY(verify_network(call, facts, record, interface, *link)));
+    append(all, MVR_TRY(verify_network(call, *kernel, facts, record, interface, *link)));
     append(all, MVR_TRY(verify_sysctls(*kernel, wanted)));
   }
   if (record && record->rdma) {

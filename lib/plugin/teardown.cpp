@@ -6,6 +6,7 @@
 #include "mvr/base/text.hpp"
 #include "mvr/plan/step.hpp"
 #include "plugin/delegate.hpp"
+#include "plugin/node.hpp"
 #include "plugin/rdma.hpp"
 
 namespace mvr::plugin {
@@ -91,6 +92,44 @@ std::vector<Step> removal_steps(const PodState& pod, const Predicate& is_to_go) 
   return steps;
 }
 
+/// Main's defaults before this NIC took them over: as the journal has them or, without it, as T0's
+/// copies have them.
+std::vector<net::Route> find_lost_defaults(const Remains& remains, const PodState& pod,
+                                           const net::Link* link) {
+  if (is_recorded_here(remains)) {
+    return remains.record->overlay_defaults;
+  }
+  const bool is_owner = link != nullptr && std::ranges::any_of(pod.routes, [&](const auto& route) {
+                          return route.dst.is_default() && route.table == net::kTableMain &&
+                                 route.protocol == net::kOurMark && route.nic == link->index;
+                        });
+  std::vector<net::Route> lost;
+  for (net::Route copy : pod.routes) {
+    const net::Link* nic = pod.find_link(copy.nic);
+    if (is_owner && copy.dst.is_default() && copy.protocol == net::kOurMark && nic != nullptr &&
+        !net::is_ours(*nic)) {
+      copy.table = net::kTableMain;
+      copy.protocol = net::kProtocolBoot;
+      lost.push_back(copy);
+    }
+  }
+  return lost;
+}
+
+/// Before ours goes, so that the pod is never without a default route.
+std::vector<Step> restore_steps(const Remains& remains, const PodState& pod,
+                                const net::Link* link) {
+  std::vector<Step> steps;
+  for (const net::Route& route : find_lost_defaults(remains, pod, link)) {
+    const bool is_there = std::ranges::any_of(
+        pod.routes, [&](const net::Route& other) { return has_same_key(other, route); });
+    if (!is_there) {
+      steps.emplace_back(plan::ChangeRoute{plan::Op::add, route, pod.name_of(route.nic)});
+    }
+  }
+  return steps;
+}
+
 /// An address must be silent before IPAM may give it to another pod.
 std::vector<Step> address_steps(const PodState& pod, const net::Link& link) {
   std::vector<Step> steps;
@@ -100,26 +139,6 @@ std::vector<Step> address_steps(const PodState& pod, const net::Link& link) {
     }
   }
   return steps;
-}
-
-/// Does the steps, goes on after errors, and takes what has gone already as done.
-std::vector<Error> remove_all(const Call& call, plan::Kernel& kernel,
-                              const std::vector<Step>& steps) {
-  std::vector<Error> errors;
-  for (const Step& step : steps) {
-    const auto start = Clock::now();
-    Result<void> done = plan::apply(kernel, step);
-    if (!done && plan::is_gone(done.error())) {
-      done = {};
-    }
-    const auto took = Clock::now() - start;
-    call.timeline.step(plan::describe(step),
-                       std::chrono::duration_cast<std::chrono::microseconds>(took), done);
-    if (!done) {
-      errors.push_back(std::move(done).error());
-    }
-  }
-  return errors;
 }
 
 class Teardown {
@@ -138,6 +157,7 @@ class Teardown {
     }
     note(return_rdma_device());
     note(open_kernel());
+    note(release_on_node(release_node_routes));
     note(remove_routing());
     call_.timeline.end_phase("routing");
     // RTM_DELLINK waits 16 to 20 ms for the kernel's readers; IPAM works meanwhile.
@@ -149,6 +169,7 @@ class Teardown {
       note(start_ipam());
     }
     note(remove_shared());
+    note(release_on_node(release_vlan));
     if (remains_.record) {
       note(withdraw_device(*remains_.record));
     }
@@ -180,16 +201,24 @@ class Teardown {
                            .as(Code::rdma_busy));
   }
 
+  /// Without a pod the node's own part is left.
   Result<void> open_kernel() {
-    if (remains_.pod != nullptr) {
-      kernel_ = MVR_TRY(plan::open_linux_kernel(*remains_.host, *remains_.pod));
-    }
+    const net::Netns& pod = remains_.pod != nullptr ? *remains_.pod : *remains_.host;
+    kernel_ = MVR_TRY(plan::open_linux_kernel(*remains_.host, pod));
     return {};
+  }
+
+  [[nodiscard]] bool has_pod() const { return kernel_ && remains_.pod != nullptr; }
+
+  std::vector<Error> release_on_node(std::vector<Error> (*release)(const Call&, plan::Kernel&,
+                                                                   const state::Record&)) {
+    return kernel_ && remains_.record ? release(call_, *kernel_, *remains_.record)
+                                      : std::vector<Error>();
   }
 
   /// The NIC's own routing, and the shared one if no other NIC of ours is there.
   Result<void> remove_routing() {
-    if (!kernel_) {
+    if (!has_pod()) {
       return {};
     }
     // The lock: whether this NIC is the last one must stay true until the shared objects are gone.
@@ -198,6 +227,7 @@ class Teardown {
     const net::Link* link = find_link(remains_, pod);
     link_ = link != nullptr ? std::optional(*link) : std::nullopt;
     is_last_ = is_last(pod, link);
+    note(remove_all(call_, *kernel_, restore_steps(remains_, pod, link)));
     const std::uint32_t table = find_table(remains_, pod, link);
     note(remove_all(call_, *kernel_, removal_steps(pod, [&](std::uint32_t other) {
                       return is_last_ || (table != 0 && table == other);
@@ -217,7 +247,7 @@ class Teardown {
       return {};
     }
     const auto start = Clock::now();
-    Result<void> done = kernel_->delete_pod_link(link_->index);
+    Result<void> done = kernel_->delete_link(plan::Where::pod, link_->index);
     if (!done && plan::is_gone(done.error())) {
       done = {};
     }
@@ -232,7 +262,7 @@ class Teardown {
   /// The NICs that were there when we looked may all have been on their way out, and have seen
   /// ours. Who finds none left takes along what they shared.
   Result<void> remove_shared() {
-    if (!kernel_ || is_last_) {
+    if (!has_pod() || is_last_) {
       return {};
     }
     const auto lock = lock_pod(call_, *remains_.pod);
@@ -281,6 +311,25 @@ class Teardown {
 };
 
 }  // namespace
+
+std::vector<Error> remove_all(const Call& call, plan::Kernel& kernel,
+                              const std::vector<Step>& steps) {
+  std::vector<Error> errors;
+  for (const Step& step : steps) {
+    const auto start = Clock::now();
+    Result<void> done = plan::apply(kernel, step);
+    if (!done && plan::is_gone(done.error())) {
+      done = {};
+    }
+    const auto took = Clock::now() - start;
+    call.timeline.step(plan::describe(step),
+                       std::chrono::duration_cast<std::chrono::microseconds>(took), done);
+    if (!done) {
+      errors.push_back(std::move(done).error());
+    }
+  }
+  return errors;
+}
 
 std::optional<state::ScopedLock> lock_pod(const Call& call, const net::Netns& pod) {
   constexpr std::chrono::seconds kPatience{2};

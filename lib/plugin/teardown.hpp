@@ -10,6 +10,7 @@
 #include "mvr/cni/result.hpp"
 #include "mvr/net/netns.hpp"
 #include "mvr/plan/kernel.hpp"
+#include "mvr/plan/step.hpp"
 #include "mvr/state/journal.hpp"
 #include "mvr/state/lock.hpp"
 #include "plugin/call.hpp"
@@ -38,6 +39,10 @@ std::optional<state::ScopedLock> lock_pod(const Call& call, const net::Netns& po
 /// Removes every route and rule of our mark from a pod that has no NIC of ours any more. To be
 /// called under the pod's lock.
 std::vector<Error> sweep(const Call& call, plan::Kernel& kernel);
+
+/// Does the steps, goes on after errors and returns them; what has gone already counts as done.
+std::vector<Error> remove_all(const Call& call, plan::Kernel& kernel,
+                              const std::vector<plan::Step>& steps);
 
 /// One error for a list: the error itself if it is one, else Code::cleanup_incomplete with all
 /// texts.

@@ -51,4 +51,14 @@ std::array<std::uint8_t, kArpSize> make_arp_request(const ip::Mac& mac, const ip
   return packet;
 }
 
+std::array<std::uint8_t, kArpSize> make_arp_announcement(ArpOperation operation, const ip::Mac& mac,
+                                                         const ip::Address& address) {
+  auto packet = make_arp_request(mac, address, address);
+  packet[kOperation] = static_cast<std::uint8_t>(operation);
+  if (operation == ArpOperation::reply) {
+    put(packet, kTargetMac, mac.bytes());
+  }
+  return packet;
+}
+
 }  // namespace mvr::probe

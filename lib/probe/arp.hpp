@@ -32,8 +32,13 @@ struct ArpFrame {
 /// network or protocol, or neither request nor reply.
 std::optional<ArpFrame> parse_arp(std::span<const std::uint8_t> bytes);
 
-/// "Who has `target`? Tell `sender`." Both are IPv4.
+/// "Who has `target`? Tell `sender`." Both are IPv4; a probe has the sender 0.0.0.0.
 std::array<std::uint8_t, kArpSize> make_arp_request(const ip::Mac& mac, const ip::Address& sender,
                                                     const ip::Address& target);
+
+/// "`address` is at `mac`", said to all without being asked.
+/// \source RFC 5227, section 2.3, for the request; RFC 5944, section 4.6, for the reply
+std::array<std::uint8_t, kArpSize> make_arp_announcement(ArpOperation operation, const ip::Mac& mac,
+                                                         const ip::Address& address);
 
 }  // namespace mvr::probe

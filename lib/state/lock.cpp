@@ -2,6 +2,7 @@
 #include "mvr/state/lock.hpp"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/file.h>
 
 namespace mvr::state {
@@ -16,6 +17,15 @@ Result<void> lock_file(int fd, const Budget& budget) {
     MVR_TRY(budget.wait(-1, 0, Clock::now() + kPause));
   }
   return {};
+}
+
+Result<Fd> lock_directory(const std::string& path, const Budget& budget) {
+  Fd directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory) {
+    return fail(sys_error(Code::io, errno, "open " + path));
+  }
+  MVR_TRY(lock_file(directory.get(), budget));
+  return directory;
 }
 
 Result<ScopedLock> ScopedLock::acquire(int fd, const Budget& budget) {

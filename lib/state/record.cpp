@@ -1,68 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The journal's text.
-#include <concepts>
-#include <utility>
-
-#include <nlohmann/json.hpp>
-
 #include "mvr/state/journal.hpp"
+#include "state/record_json.hpp"
 
 namespace mvr::state {
 namespace {
-
-using Json = nlohmann::json;
 
 /// Raised when the meaning of a field changes; a record of another format is not believed.
 constexpr int kFormat = 1;
 
 constexpr cni::Version kIpamVersion{1, 1, 0};
-
-/// The number, or nothing when it is none or the type cannot hold it.
-template <std::integral T>
-std::optional<T> to_number(const Json& json) {
-  if (json.is_number_unsigned()) {
-    const auto value = json.get<std::uint64_t>();
-    return std::in_range<T>(value) ? std::optional(static_cast<T>(value)) : std::nullopt;
-  }
-  if (json.is_number_integer()) {
-    const auto value = json.get<std::int64_t>();
-    return std::in_range<T>(value) ? std::optional(static_cast<T>(value)) : std::nullopt;
-  }
-  return std::nullopt;
-}
-
-/// The field's value, or nothing when it is missing or of another type.
-template <typename T>
-std::optional<T> get(const Json& json, const char* key) {
-  const auto field = json.find(key);
-  if (field == json.end()) {
-    return std::nullopt;
-  }
-  if constexpr (std::is_same_v<T, std::string>) {
-    return field->is_string() ? std::optional(field->template get<T>()) : std::nullopt;
-  } else if constexpr (std::is_same_v<T, bool>) {
-    return field->is_boolean() ? std::optional(field->template get<T>()) : std::nullopt;
-  } else {
-    return to_number<T>(*field);
-  }
-}
-
-/// A wrong or missing field leaves its default and clears `is_whole`.
-template <typename T>
-void read(const Json& json, const char* key, T& value, bool& is_whole) {
-  const std::optional<T> found = get<T>(json, key);
-  is_whole &= found.has_value();
-  value = found.value_or(T{});
-}
-
-/// The same for a field that journals of before do not have: a pod's journal outlives the plugin
-/// that wrote it.
-template <typename T>
-void read_if_there(const Json& json, const char* key, T& value, bool& is_whole) {
-  if (json.contains(key)) {
-    read(json, key, value, is_whole);
-  }
-}
 
 Json format_rdma(const RdmaRecord& rdma) {
   return {
@@ -113,6 +60,68 @@ std::optional<RdmaRecord> parse_rdma(const Json& json) {
   return is_whole ? std::optional(rdma) : std::nullopt;
 }
 
+/// Nothing for what no `format_record` wrote.
+std::optional<VlanRecord> parse_vlan(const Json& json) {
+  VlanRecord vlan;
+  int master = 0;
+  bool is_whole = json.is_object();
+  if (!is_whole) {
+    return std::nullopt;
+  }
+  read(json, "master", master, is_whole);
+  read(json, "id", vlan.id, is_whole);
+  vlan.master = net::IfIndex{master};
+  return is_whole ? std::optional(vlan) : std::nullopt;
+}
+
+void read_routes_if_there(const Json& json, const char* key, std::vector<net::Route>& routes,
+                          bool& is_whole) {
+  if (const auto field = json.find(key); field != json.end()) {
+    auto parsed = parse_routes(*field);
+    is_whole &= parsed.has_value();
+    routes = std::move(parsed).value_or(std::vector<net::Route>());
+  }
+}
+
+/// What few attachments have.
+void format_extras(const Record& record, Json& json) {
+  if (record.rdma) {
+    json["rdma"] = format_rdma(*record.rdma);
+  }
+  if (record.vlan) {
+    json["vlan"] = {{"master", to_int(record.vlan->master)}, {"id", record.vlan->id}};
+  }
+  if (record.host_rule_table != 0) {
+    json["hostRuleTable"] = record.host_rule_table;
+    json["nodeRoutes"] = format_routes(record.node_routes);
+  }
+  if (!record.overlay_defaults.empty()) {
+    json["overlayDefaults"] = format_routes(record.overlay_defaults);
+  }
+  if (record.ipam) {
+    json["ipamResult"] = cni::format_result(*record.ipam, kIpamVersion);
+  }
+}
+
+void read_extras(const Json& json, Record& record, bool& is_whole) {
+  if (const auto rdma = json.find("rdma"); rdma != json.end()) {
+    record.rdma = parse_rdma(*rdma);
+    is_whole &= record.rdma.has_value();
+  }
+  if (const auto vlan = json.find("vlan"); vlan != json.end()) {
+    record.vlan = parse_vlan(*vlan);
+    is_whole &= record.vlan.has_value();
+  }
+  read_if_there(json, "hostRuleTable", record.host_rule_table, is_whole);
+  read_routes_if_there(json, "nodeRoutes", record.node_routes, is_whole);
+  read_routes_if_there(json, "overlayDefaults", record.overlay_defaults, is_whole);
+  if (const auto ipam = get<std::string>(json, "ipamResult")) {
+    if (auto result = cni::parse_result(*ipam, kIpamVersion)) {
+      record.ipam = *std::move(result);
+    }
+  }
+}
+
 }  // namespace
 
 std::string format_record(const Record& record) {
@@ -132,12 +141,7 @@ std::string format_record(const Record& record) {
       {"pod", record.pod},
       {"deviceInfoFile", record.device_info_file},
   };
-  if (record.rdma) {
-    json["rdma"] = format_rdma(*record.rdma);
-  }
-  if (record.ipam) {
-    json["ipamResult"] = cni::format_result(*record.ipam, kIpamVersion);
-  }
+  format_extras(record, json);
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
@@ -161,15 +165,7 @@ std::optional<Record> parse_record(const std::string& text) {
   read(json, "complete", record.is_complete, is_whole);
   read_if_there(json, "pod", record.pod, is_whole);
   read_if_there(json, "deviceInfoFile", record.device_info_file, is_whole);
-  if (const auto rdma = json.find("rdma"); rdma != json.end()) {
-    record.rdma = parse_rdma(*rdma);
-    is_whole &= record.rdma.has_value();
-  }
-  if (const auto ipam = get<std::string>(json, "ipamResult")) {
-    if (auto result = cni::parse_result(*ipam, kIpamVersion)) {
-      record.ipam = *std::move(result);
-    }
-  }
+  read_extras(json, record, is_whole);
   return is_whole ? std::optional(record) : std::nullopt;
 }
 

@@ -13,7 +13,16 @@ void check(const cni::ParsedConf& parsed) {
   require(cni::is_valid_id(conf.name));
   require(conf.timeout.count() > 0);
   require(!conf.mac || (!conf.mac->is_multicast() && !conf.mac->is_zero()));
-  require(conf.gateway_probe.attempts >= 1 && conf.gateway_probe.attempts <= 1000);
+  require(!conf.mac_prefix || (!conf.mac && (conf.mac_prefix->front() & 1U) == 0));
+  require(conf.vlan <= 4094 && conf.announce <= 10);
+  require(conf.host_rule_table < 253 || conf.host_rule_table > 255);
+  for (const cni::ProbeConf* probe : {&conf.gateway_probe, &conf.conflict_probe}) {
+    require(probe->attempts >= 1 && probe->attempts <= 1000 && probe->interval.count() >= 1);
+  }
+  for (const cni::PolicyRoute& route : conf.policy_routes) {
+    require(route.dst.family() == route.gateway.family() && !route.dst.is_default());
+    require(route.dst == route.dst.network());
+  }
   for (const cni::SysctlConf& sysctl : conf.sysctls) {
     require(sysctl.path.find("/IFNAME/") != std::string::npos);
     require(sysctl.path.front() != '/' && sysctl.path.find("/../") == std::string::npos);

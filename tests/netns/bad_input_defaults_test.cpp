@@ -102,7 +102,7 @@ TEST_CASE("a bad value in the defaults file is an error that names both", "[bad-
   refuse_file(refusals, R"({"mode":"ipvlan"})", 7,
               {"defaults file: mode \"ipvlan\"", "\"bridge\""});
   refuse_file(refusals, R"({"mtu":"1500"})", 7, {"defaults file: mtu \"1500\"", "integer"});
-  refuse_file(refusals, R"({"vlan":100})", 2, {"defaults file: vlan 100", "not supported yet"});
+  refuse_file(refusals, R"({"vlan":4095})", 7, {"defaults file: vlan 4095", "from 0 to 4094"});
   refuse_file(refusals, R"({"routeTable":254})", 7, {"defaults file: routeTable 254"});
 }
 

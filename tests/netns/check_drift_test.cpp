@@ -98,7 +98,8 @@ TEST_CASE("CHECK finds a link that is down, and the routes that went with it", "
 }
 
 TEST_CASE("CHECK finds another master", "[check][drift]") {
-  const Drifted world("", {{"podRPFilter", -1}, {"strictArp", false}});
+  const Drifted world("",
+                      {{"podRPFilter", -1}, {"strictArp", false}, {"ipv6", {{"acceptRA", true}}}});
   const std::string mac = read_link("pod", "net1").at("address");
   ip({"-n", "pod", "link", "del", "net1"});
   ip_batch("", "link add link " + rail_master(2) + " name net1 netns pod address " + mac +

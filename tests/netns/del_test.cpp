@@ -133,7 +133,7 @@ TEST_CASE("DEL works with a configuration that ADD would refuse", "[del]") {
                                                                {"routeTable", 254},
                                                                {"overlayPodCIDR", "all"},
                                                                {"gatewayProbe", {{"attempts", 0}}},
-                                                               {"vlan", 7},
+                                                               {"vlan", 4095},
                                                                {"rdma", "exclusive"},
                                                                {"prevResult", "broken"}}));
   INFO(key << " = " << value);

@@ -57,7 +57,7 @@ mvr::Result<bool> always() {
 }
 
 std::vector<Answer> ask(const Options& how, const std::vector<Target>& targets) {
-  const Fd socket = unwrap(mvr::probe::open_arp_socket());
+  const Fd socket = unwrap(mvr::probe::open_socket());
   return unwrap(probe_gateways(socket, how, targets, always, Budget::grace(10s)));
 }
 
@@ -69,7 +69,7 @@ TEST_CASE("a gateway that answers ends the probe at once", "[probe]") {
   }
   const Rail rail;
   rail.run_ip_there("address add 172.16.11.254/24 dev gw0");
-  const Fd socket = unwrap(mvr::probe::open_arp_socket());
+  const Fd socket = unwrap(mvr::probe::open_socket());
   const auto start = Clock::now();
   const auto answers = unwrap(
       probe_gateways(socket, options(5, 1s), {{kSource, kGateway}}, always, Budget::grace(10s)));
@@ -197,7 +197,7 @@ TEST_CASE("the kernel passes requests and replies on, nothing else", "[probe]") 
   const Rail rail;
   const Wire wire = rail.open_wire();
   const Budget budget = Budget::grace(10s);
-  const Fd socket = unwrap(mvr::probe::open_arp_socket());
+  const Fd socket = unwrap(mvr::probe::open_socket());
   unwrap(probe_gateways(socket, options(1, 1ms), {{kSource, kGateway}}, always, budget));
   std::array<char, 100> buffer{};
   const auto receive = [&](ArpOperation operation) {
@@ -238,7 +238,7 @@ TEST_CASE("the probe waits for the carrier", "[probe]") {
   for (int i = 0; i < 300 && mvr::test::is_running("net1"); ++i) {
     std::this_thread::sleep_for(10ms);
   }
-  const Fd socket = unwrap(mvr::probe::open_arp_socket());
+  const Fd socket = unwrap(mvr::probe::open_socket());
   int questions = 0;
   bool comes_up = true;
   const auto has_carrier = [&]() -> mvr::Result<bool> {
@@ -298,7 +298,7 @@ TEST_CASE("a link that is down for a moment costs time, not attempts", "[probe]"
   SECTION("it is gone") {
     Options wrong = options(3);
     wrong.ifindex = 9999;
-    const Fd socket = unwrap(mvr::probe::open_arp_socket());
+    const Fd socket = unwrap(mvr::probe::open_socket());
     const auto answers =
         probe_gateways(socket, wrong, {{kSource, kGateway}}, always, Budget::grace(10s));
     CHECK(answers.error().code == Code::io);
@@ -333,7 +333,7 @@ TEST_CASE("a signal to us or the end of the time ends the probe", "[probe]") {
     return;
   }
   const Rail rail;
-  const Fd socket = unwrap(mvr::probe::open_arp_socket());
+  const Fd socket = unwrap(mvr::probe::open_socket());
   const std::vector<Target> targets{{kSource, kGateway}};
   const auto start = Clock::now();
   const auto late = probe_gateways(socket, options(50, 1s), targets, always, Budget::grace(100ms));
@@ -345,13 +345,14 @@ TEST_CASE("a signal to us or the end of the time ends the probe", "[probe]") {
   CHECK(Clock::now() - start < 1s);
 }
 
-TEST_CASE("nothing to ask is answered at once, IPv6 not at all", "[probe]") {
+TEST_CASE("nothing to ask is answered at once, two families not at all", "[probe]") {
   if (!Rail::is_possible()) {
     return;
   }
-  const Fd socket = unwrap(mvr::probe::open_arp_socket());
+  const Fd socket = unwrap(mvr::probe::open_socket());
   const Budget budget = Budget::grace(1s);
   CHECK(unwrap(probe_gateways(socket, {}, {}, always, budget)).empty());
   const Address v6 = *Address::parse("fe80::1");
-  CHECK(probe_gateways(socket, {}, {{v6, v6}}, always, budget).error().sys_errno == EAFNOSUPPORT);
+  CHECK(probe_gateways(socket, {}, {{kSource, v6}}, always, budget).error().sys_errno ==
+        EAFNOSUPPORT);
 }

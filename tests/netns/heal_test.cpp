@@ -42,7 +42,9 @@ void kill_in_probe(PodWorld& world, const json& config) {
   Scenario::silence_gateway(1);
   Capture rail(kGateways, rail_gateway_nic(1));
   Process add(make_command(world.make_call("ADD", "net1", config)));
-  REQUIRE(rail.wait_for([](const Frame& frame) { return frame.is_arp_request(); }));
+  REQUIRE(rail.wait_for([](const Frame& frame) {
+    return frame.is_arp_request() && frame.arp.sender_ip != "0.0.0.0";
+  }));
   add.signal(SIGKILL);
   REQUIRE(add.wait().status == -SIGKILL);
   world.note("net1", config, {.status = -SIGKILL});

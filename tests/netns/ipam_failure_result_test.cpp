@@ -68,11 +68,10 @@ TEST_CASE("an address of length 0 would be a default route, and is refused", "[i
   refuse_ip(make_ip("172.16.11.10/0", kGateway), 7, {"IPAM's address 172.16.11.10/0"});
 }
 
-TEST_CASE("an IPv6 address or route is refused for now", "[ipam-failure]") {
-  refuse_ip(make_ip("fd00::10/64"), 2, {"IPAM's address fd00::10/64", "not supported yet"});
-  refuse_route({{"dst", "fd01::/64"}}, 2, {"IPAM's route to fd01::/64", "not supported yet"});
-  refuse_answer(make_result(json::array({make_ip(kAddress, kGateway), make_ip("fd00::10/64")})), 2,
-                {"fd00::10/64"});
+TEST_CASE("an IPv6 address that no NIC can have is refused", "[ipam-failure]") {
+  for (const char* address : {"::1/128", "::/64", "ff02::5/64"}) {
+    refuse_ip(make_ip(address), 7, {"IPAM's address", address, "no unicast address"});
+  }
 }
 
 TEST_CASE("a gateway that cannot be one is refused", "[ipam-failure]") {
@@ -83,7 +82,7 @@ TEST_CASE("a gateway that cannot be one is refused", "[ipam-failure]") {
     refuse_ip(make_ip(kAddress, gateway), 7,
               {"IPAM's address", std::string("its gateway ") + gateway, "no unicast address"});
   }
-  refuse_ip(make_ip(kAddress, "fd00::1"), 2, {"its gateway fd00::1", "not supported yet"});
+  refuse_ip(make_ip(kAddress, "fd00::1"), 7, {"its gateway fd00::1", "of the other family"});
   refuse_answer(make_result(json::array({make_ip(kAddress)}),
                             json::array({{{"dst", "0.0.0.0/0"}, {"gw", "172.16.11.10"}}})),
                 7,

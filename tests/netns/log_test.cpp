@@ -87,7 +87,8 @@ TEST_CASE("each verb that succeeds has one line, at info", "[log]") {
   const LogLine added = expect_line("ADD", rig.add());
   expect_attachment(added);
   CHECK(read_phases(added.at("phases_us")) ==
-        std::vector<std::string>{"observe", "link", "ipam", "probe", "routing", "journal"});
+        std::vector<std::string>{"observe", "link", "ipam", "conflict", "gateway", "routing",
+                                 "announce", "journal"});
   const LogLine checked = expect_line("CHECK", rig.runtime.check(1));
   expect_attachment(checked);
   CHECK_FALSE(read_phases(checked.at("phases_us")).empty());

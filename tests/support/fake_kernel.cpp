@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/fake_kernel.hpp"
 
+#include <errno.h>
+
 #include <algorithm>
 
 namespace mvr::test {
@@ -21,6 +23,24 @@ std::optional<net::Link> find_link(const std::vector<net::Link>& links, const Ke
                                    Member member) {
   const auto found = std::ranges::find(links, key, member);
   return found != links.end() ? std::optional(*found) : std::nullopt;
+}
+
+/// \param missing the errno of a removal of what is not there
+template <typename T>
+int change_list(std::vector<T>& objects, Op op, const T& object, int missing) {
+  const auto found = std::ranges::find(objects, object);
+  if (op == Op::add && found != objects.end()) {
+    return EEXIST;
+  }
+  if (op == Op::remove && found == objects.end()) {
+    return missing;
+  }
+  if (op == Op::add) {
+    objects.push_back(object);
+  } else {
+    objects.erase(found);
+  }
+  return 0;
 }
 
 std::string verb(Op op) {
@@ -136,8 +156,27 @@ Result<std::vector<net::Route>> FakeKernel::read_pod_routes(ip::Family family) {
   return routes;
 }
 
-Result<std::vector<net::Rule>> FakeKernel::read_pod_rules(ip::Family family) {
-  auto rules = world_.pod_rules;
+Result<std::vector<std::string>> FakeKernel::read_vlans(std::uint16_t id) {
+  std::vector<std::string> names;
+  for (const net::Link& link : world_.host_links) {
+    if (link.vlan_id == id) {
+      names.push_back(link.name);
+    }
+  }
+  return names;
+}
+
+Result<std::vector<net::Route>> FakeKernel::read_host_table(ip::Family family,
+                                                            std::uint32_t table) {
+  auto routes = world_.host_routes;
+  std::erase_if(routes, [&](const net::Route& route) {
+    return route.dst.family() != family || route.table != table;
+  });
+  return routes;
+}
+
+Result<std::vector<net::Rule>> FakeKernel::read_rules(Where where, ip::Family family) {
+  auto rules = where == Where::host ? world_.host_rules : world_.pod_rules;
   std::erase_if(rules, [&](const net::Rule& rule) { return rule.family != family; });
   return rules;
 }
@@ -159,14 +198,32 @@ Result<void> FakeKernel::create_macvlan(Where where, const net::MacvlanSpec& spe
   });
 }
 
-Result<void> FakeKernel::rename_and_raise(net::IfIndex index, const std::string& name,
-                                          const std::string& alias) {
-  return record("name " + name_of(index) + ' ' + name + " and raise it",
-                [&] { return test::rename_and_raise(world_, index, name, alias); });
+Result<void> FakeKernel::create_vlan(const net::VlanSpec& spec) {
+  return record("create VLAN " + spec.name,
+                [&] { return test::create_vlan(world_, spec, net::IfIndex{next_index_++}); });
 }
 
-Result<void> FakeKernel::delete_pod_link(net::IfIndex index) {
-  return record("delete link " + name_of(index), [&] { return delete_link(world_, index); });
+Result<void> FakeKernel::change_link(Where where, const net::LinkChange& change) {
+  if (where == Where::host) {
+    return record("raise link of the host", [&] {
+      for (net::Link& link : world_.host_links) {
+        link.is_up |= link.index == change.index && change.up;
+      }
+      return 0;
+    });
+  }
+  const std::string words = change.name.empty()
+                                ? "change " + name_of(change.index)
+                                : "name " + name_of(change.index) + ' ' + change.name;
+  return record(words + (change.up ? " and raise it" : ""),
+                [&] { return test::change_link(world_, change); });
+}
+
+Result<void> FakeKernel::delete_link(Where where, net::IfIndex index) {
+  return record("delete link " + name_of(index), [&] {
+    return where == Where::host ? delete_host_link(world_, index)
+                                : test::delete_link(world_, index);
+  });
 }
 
 Result<void> FakeKernel::write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) {
@@ -184,13 +241,21 @@ Result<void> FakeKernel::change(Op op, const net::IfAddress& address) {
   });
 }
 
-Result<void> FakeKernel::change(Op op, const net::Route& route) {
+Result<void> FakeKernel::change(Where where, Op op, const net::Route& route) {
+  if (where == Where::host) {
+    return record(verb(op) + "host route " + net::describe(route, "?"),
+                  [&] { return change_list(world_.host_routes, op, route, ESRCH); });
+  }
   return record(verb(op) + "route " + net::describe(route, name_of(route.nic)), [&] {
     return op == Op::add ? add_route(world_, route) : remove_route(world_, route);
   });
 }
 
-Result<void> FakeKernel::change(Op op, const net::Rule& rule) {
+Result<void> FakeKernel::change(Where where, Op op, const net::Rule& rule) {
+  if (where == Where::host) {
+    return record(verb(op) + "host rule " + net::describe(rule),
+                  [&] { return change_list(world_.host_rules, op, rule, ENOENT); });
+  }
   return record(verb(op) + "rule " + net::describe(rule),
                 [&] { return op == Op::add ? add_rule(world_, rule) : remove_rule(world_, rule); });
 }

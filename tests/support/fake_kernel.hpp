@@ -46,20 +46,22 @@ class FakeKernel final : public plan::Kernel {
   Result<std::optional<std::string>> read_verbs_node(rdma::DeviceIndex device) override;
   Result<void> move_rdma_device(plan::Where from, rdma::DeviceIndex device) override;
   Result<void> rename_rdma_device(rdma::DeviceIndex device, const std::string& name) override;
+  Result<std::vector<std::string>> read_vlans(std::uint16_t id) override;
+  Result<std::vector<net::Rule>> read_rules(plan::Where where, ip::Family family) override;
+  Result<std::vector<net::Route>> read_host_table(ip::Family family, std::uint32_t table) override;
   Result<std::vector<net::Link>> read_pod_links() override;
   Result<std::vector<net::IfAddress>> read_pod_addresses(ip::Family family) override;
   Result<std::vector<net::Route>> read_pod_routes(ip::Family family) override;
-  Result<std::vector<net::Rule>> read_pod_rules(ip::Family family) override;
   Result<std::vector<std::optional<std::string>>> read_pod_sysctls(
       const std::vector<std::string>& paths) override;
   Result<void> create_macvlan(plan::Where where, const net::MacvlanSpec& spec) override;
-  Result<void> rename_and_raise(net::IfIndex index, const std::string& name,
-                                const std::string& alias) override;
-  Result<void> delete_pod_link(net::IfIndex index) override;
+  Result<void> create_vlan(const net::VlanSpec& spec) override;
+  Result<void> change_link(plan::Where where, const net::LinkChange& change) override;
+  Result<void> delete_link(plan::Where where, net::IfIndex index) override;
   Result<void> write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) override;
   Result<void> change(plan::Op op, const net::IfAddress& address) override;
-  Result<void> change(plan::Op op, const net::Route& route) override;
-  Result<void> change(plan::Op op, const net::Rule& rule) override;
+  Result<void> change(plan::Where where, plan::Op op, const net::Route& route) override;
+  Result<void> change(plan::Where where, plan::Op op, const net::Rule& rule) override;
 
  private:
   struct Failure {

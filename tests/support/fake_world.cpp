@@ -7,6 +7,8 @@
 #include <array>
 #include <ostream>
 
+#include "support/fake_ipv6.hpp"
+
 namespace mvr::test {
 namespace {
 
@@ -34,45 +36,6 @@ int erase_one(std::vector<T>& objects, const T& object, int missing) {
   }
   objects.erase(found);
   return 0;
-}
-
-/// Settings that every interface has, with the kernel's values.
-void add_settings(World& world, const std::string& name) {
-  for (const char* key : {"rp_filter", "arp_ignore", "arp_announce", "forwarding"}) {
-    world.pod_sysctls["ipv4/conf/" + name + '/' + key] = "0";
-  }
-}
-
-/// Takes the settings of an interface out of the world.
-std::map<std::string, std::string> take_settings(World& world, const std::string& name) {
-  std::map<std::string, std::string> taken;
-  const std::string prefix = "ipv4/conf/" + name + '/';
-  std::erase_if(world.pod_sysctls, [&](const auto& setting) {
-    const bool is_of_link = setting.first.starts_with(prefix);
-    if (is_of_link) {
-      taken[setting.first.substr(prefix.size())] = setting.second;
-    }
-    return is_of_link;
-  });
-  return taken;
-}
-
-bool is_macvlan_of(const Link& link, IfIndex master) {
-  return link.macvlan && link.lower == master;
-}
-
-int check_master(const World& world, const Link& master, const net::MacvlanSpec& spec) {
-  for (const Link& other : world.pod_links) {
-    if (is_macvlan_of(other, master.index)) {
-      if (other.macvlan->mode == net::MacvlanMode::passthru) {
-        return EBUSY;
-      }
-      if (spec.info.mode == net::MacvlanMode::passthru) {
-        return EINVAL;
-      }
-    }
-  }
-  return spec.mtu > master.mtu ? EINVAL : 0;
 }
 
 bool is_of_same_subnet(const IfAddress& a, const IfAddress& b) {
@@ -119,7 +82,7 @@ std::string line_of(const Link& link) {
 
 std::string line_of(const IfAddress& address) {
   return address.prefix.to_string() + " dev " + std::to_string(to_int(address.index)) + " metric " +
-         std::to_string(address.metric);
+         std::to_string(address.metric) + (address.is_tentative ? " tentative" : "");
 }
 
 std::string line_of(const Route& route) {
@@ -146,7 +109,8 @@ bool World::operator==(const World& other) const {
   using std::ranges::is_permutation;
   return is_permutation(host_links, other.host_links) &&
          is_permutation(host_addresses, other.host_addresses) &&
-         is_permutation(host_routes, other.host_routes) && devices == other.devices &&
+         is_permutation(host_routes, other.host_routes) &&
+         is_permutation(host_rules, other.host_rules) && devices == other.devices &&
          is_permutation(pod_links, other.pod_links) &&
          is_permutation(pod_addresses, other.pod_addresses) &&
          is_permutation(pod_routes, other.pod_routes) &&
@@ -159,6 +123,7 @@ std::ostream& operator<<(std::ostream& out, const World& world) {
   append(lines, "host link", world.host_links);
   append(lines, "host address", world.host_addresses);
   append(lines, "host route", world.host_routes);
+  append(lines, "host rule", world.host_rules);
   append(lines, "link", world.pod_links);
   append(lines, "address", world.pod_addresses);
   append(lines, "route", world.pod_routes);
@@ -190,91 +155,10 @@ const Route* find_match(const std::vector<Route>& routes, const ip::Address& des
   return best;
 }
 
-int create_macvlan(World& world, plan::Where where, const net::MacvlanSpec& spec, IfIndex index) {
-  const auto& lowers = where == plan::Where::host ? world.host_links : world.pod_links;
-  const Link* master = find_link(lowers, spec.master, &Link::index);
-  if (master == nullptr) {
-    return ENODEV;
-  }
-  if (find_link(lowers, spec.name, &Link::name) != nullptr ||
-      find_link(world.pod_links, spec.name, &Link::name) != nullptr) {
-    return EEXIST;
-  }
-  if (const int refused = check_master(world, *master, spec); refused != 0) {
-    return refused;
-  }
-  Link link;
-  link.index = index;
-  link.name = spec.name;
-  link.kind = "macvlan";
-  link.macvlan = spec.info;
-  const bool takes_masters = spec.info.mode == net::MacvlanMode::passthru;
-  link.mac = takes_masters ? master->mac : spec.mac;
-  link.mtu = spec.mtu != 0 ? spec.mtu : master->mtu;
-  link.tx_queue_len = spec.tx_queue_len != 0 ? spec.tx_queue_len : 1000;
-  link.group = net::kOurMark;
-  link.arp_type = master->arp_type;
-  link.lower = master->index;
-  link.has_lower_elsewhere = where == plan::Where::host;
-  world.pod_links.push_back(link);
-  add_settings(world, link.name);
-  return 0;
-}
-
-int rename_and_raise(World& world, IfIndex index, const std::string& name,
-                     const std::string& alias) {
-  Link* link = find_link(world.pod_links, index, &Link::index);
-  const Link* rival = find_link(world.pod_links, name, &Link::name);
-  if (link == nullptr) {
-    return ENODEV;
-  }
-  if (rival != nullptr && rival != link) {
-    return EEXIST;
-  }
-  for (const auto& [key, value] : take_settings(world, link->name)) {
-    world.pod_sysctls["ipv4/conf/" + name + '/' + key] = value;
-  }
-  link->name = name;
-  link->alias = alias;
-  const Link* master = find_link(world.host_links, link->lower, &Link::index);
-  const bool is_passthru = link->macvlan->mode == net::MacvlanMode::passthru;
-  const bool is_taken = (master != nullptr && master->mac == link->mac) ||
-                        std::ranges::any_of(world.pod_links, [&](const Link& other) {
-                          return &other != link && other.is_up &&
-                                 is_macvlan_of(other, link->lower) && other.mac == link->mac;
-                        });
-  if (is_taken && !is_passthru) {
-    return EADDRINUSE;
-  }
-  link->is_up = true;
-  link->is_running = true;
-  return 0;
-}
-
-int delete_link(World& world, IfIndex index) {
-  const Link* link = find_link(world.pod_links, index, &Link::index);
-  if (link == nullptr) {
-    return ENODEV;
-  }
-  take_settings(world, link->name);
-  std::erase_if(world.pod_links, [&](const Link& other) { return other.index == index; });
-  std::erase_if(world.pod_addresses, [&](const IfAddress& a) { return a.index == index; });
-  std::erase_if(world.pod_routes, [&](const Route& route) { return route.nic == index; });
-  return 0;
-}
-
-int write_sysctls(World& world, const std::vector<net::Sysctl>& sysctls) {
-  for (const net::Sysctl& sysctl : sysctls) {
-    const auto setting = world.pod_sysctls.find(sysctl.path);
-    if (setting == world.pod_sysctls.end()) {
-      return ENOENT;
-    }
-    setting->second = sysctl.value;
-  }
-  return 0;
-}
-
 int add_address(World& world, const IfAddress& address) {
+  if (address.prefix.family() == ip::Family::v6) {
+    return add_v6_address(world, address);
+  }
   const Link* link = find_link(world.pod_links, address.index, &Link::index);
   if (link == nullptr) {
     return ENODEV;
@@ -295,6 +179,9 @@ int add_address(World& world, const IfAddress& address) {
 }
 
 int remove_address(World& world, const IfAddress& address) {
+  if (address.prefix.family() == ip::Family::v6) {
+    return remove_v6_address(world, address);
+  }
   const auto found = std::ranges::find_if(world.pod_addresses, [&](const IfAddress& other) {
     return other.index == address.index && other.prefix == address.prefix;
   });
@@ -309,12 +196,18 @@ int remove_address(World& world, const IfAddress& address) {
     return (other.index == address.index && other.prefix == address.prefix) ||
            (is_primary && is_of_same_subnet(other, address));
   });
-  std::erase_if(world.pod_routes,
-                [&](const Route& route) { return route.src && !is_local(world, *route.src); });
+  std::erase_if(world.pod_routes, [&](const Route& route) {
+    return route.src && route.dst.family() == ip::Family::v4 && !is_local(world, *route.src);
+  });
   return 0;
 }
 
-int add_route(World& world, const Route& route) {
+int add_route(World& world, const Route& wanted) {
+  Route route = wanted;
+  const bool is_v6 = route.dst.family() == ip::Family::v6;
+  if (is_v6 && route.metric == 0) {
+    route.metric = net::kV6Metric;
+  }
   if (std::ranges::any_of(world.pod_routes,
                           [&](const Route& other) { return has_same_key(other, route); })) {
     return EEXIST;
@@ -324,7 +217,8 @@ int add_route(World& world, const Route& route) {
     if (link == nullptr || !link->is_up) {
       return link == nullptr ? ENODEV : ENETDOWN;
     }
-    if (const int refused = check_gateway(world, route); refused != 0) {
+    const int refused = is_v6 ? check_v6_route(world, route) : check_gateway(world, route);
+    if (refused != 0) {
       return refused;
     }
   }

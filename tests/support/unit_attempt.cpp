@@ -18,6 +18,19 @@ Attempt::Attempt(FakeKernel& kernel, plan::OnStep on_step)
       network_steps_(kernel, on_step) {
 }
 
+namespace {
+
+net::LinkChange change_of(const plan::DesiredLink& link, net::IfIndex index) {
+  net::LinkChange change;
+  change.index = index;
+  change.name = link.name;
+  change.alias = link.alias;
+  change.up = true;
+  return change;
+}
+
+}  // namespace
+
 Result<void> Attempt::make(const cni::NetConf& conf, const state::Attachment& attachment,
                            const cni::AddResult& ipam) {
   return make(conf, attachment, ipam, Budget::grace(std::chrono::seconds(10)));
@@ -28,7 +41,7 @@ Result<void> Attempt::make(const cni::NetConf& conf, const state::Attachment& at
   const std::string& name = attachment.ifname;
   facts = MVR_TRY(plan::observe(kernel_, conf, name));
   place = MVR_TRY(plan::plan_place(conf, facts, name, {}));
-  link = plan_link(conf, facts.master, facts.master_in, attachment);
+  link = plan_link(conf, facts, attachment);
   shared = plan_shared(conf, facts, place);
   const std::string overlay = facts.overlay ? facts.overlay->link.name : "";
   MVR_TRY(shared_steps_.run(
@@ -36,7 +49,7 @@ Result<void> Attempt::make(const cni::NetConf& conf, const state::Attachment& at
   MVR_TRY(link_steps_.run({plan::CreateLink{link}}, budget));
   const auto made = MVR_TRY(kernel_.read_link(plan::Where::pod, link.spec.name));
   MVR_TRY(link_steps_.run({plan::SetSysctls{sysctls_of(link, link.spec.name)},
-                           plan::RaiseLink{made->index, link.name, link.alias}},
+                           plan::ChangeLink{change_of(link, made->index), link.name}},
                           budget));
   nic = MVR_TRY(plan_nic(conf, facts, place, made->index, name, ipam));
   MVR_TRY(move_rdma(conf, budget));

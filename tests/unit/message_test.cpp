@@ -129,15 +129,52 @@ TEST_CASE("what a macvlan leaves to the kernel is not in its request", "[message
 
 TEST_CASE("one request gives a link its name, its alias and its state", "[message]") {
   const std::string alias(255, 'a');
-  const MessagePtr request = unwrap(make_rename_and_raise(IfIndex{1001}, "net1", alias));
+  LinkChange change;
+  change.index = IfIndex{1001};
+  change.name = "net1";
+  change.alias = alias;
+  change.mac = mac("02:00:5e:10:00:01");
+  change.promisc = true;
+  change.up = true;
+  const MessagePtr request = unwrap(make_link_change(change));
   CHECK((header_of(request)->nlmsg_flags & NLM_F_CREATE) == 0);
+  CHECK(header_of(request)->nlmsg_type == RTM_SETLINK);
+  header_of(request)->nlmsg_type = RTM_NEWLINK;
   const auto link = parse_link(header_of(request));
   REQUIRE(link);
   CHECK(link->index == IfIndex{1001});
   CHECK(link->name == "net1");
   CHECK(link->alias == alias);
+  CHECK(link->mac == change.mac);
   CHECK(link->is_up);
-  CHECK(static_cast<const ifinfomsg*>(nlmsg_data(header_of(request)))->ifi_change == IFF_UP);
+  CHECK(link->is_promiscuous);
+  CHECK_FALSE(link->is_allmulti);
+  CHECK(static_cast<const ifinfomsg*>(nlmsg_data(header_of(request)))->ifi_change ==
+        (IFF_UP | IFF_PROMISC));
+}
+
+TEST_CASE("a link's change leaves alone what it does not name", "[message]") {
+  LinkChange change;
+  change.index = IfIndex{7};
+  const MessagePtr request = unwrap(make_link_change(change));
+  for (const int attribute : {IFLA_ADDRESS, IFLA_IFNAME, IFLA_IFALIAS}) {
+    CHECK(nlmsg_find_attr(header_of(request), sizeof(ifinfomsg), attribute) == nullptr);
+  }
+  CHECK(static_cast<const ifinfomsg*>(nlmsg_data(header_of(request)))->ifi_change == 0);
+}
+
+TEST_CASE("a VLAN is asked for by master, id and MAC, in our group", "[message]") {
+  const MessagePtr request =
+      unwrap(make_new_vlan({"ens1f0.100", IfIndex{11}, 100, mac("02:00:5e:10:00:01")}));
+  const auto link = parse_link(header_of(request));
+  REQUIRE(link);
+  CHECK(link->name == "ens1f0.100");
+  CHECK(link->kind == "vlan");
+  CHECK(link->vlan_id == 100);
+  CHECK(link->lower == IfIndex{11});
+  CHECK(link->mac == mac("02:00:5e:10:00:01"));
+  CHECK(is_our_vlan(*link));
+  CHECK_FALSE(is_ours(*link));
 }
 
 TEST_CASE("an address is read as it was written, with its metric", "[message]") {
@@ -176,7 +213,7 @@ TEST_CASE("routes are read as they were written", "[message]") {
   }
 }
 
-TEST_CASE("of several next hops the first one is read, whatever lengths they claim", "[message]") {
+TEST_CASE("all next hops of a route are read, whatever lengths they claim", "[message]") {
   Route route;
   route.dst = prefix("0.0.0.0/0");
   const MessagePtr request = unwrap(make_new_route(route));
@@ -188,11 +225,12 @@ TEST_CASE("of several next hops the first one is read, whatever lengths they cla
   const nlattr gateway{sizeof(nlattr) + 4, RTA_GATEWAY};
   std::array<Hop, 2> hops{};
   hops[0] = {{sizeof(Hop), RTNH_F_ONLINK, 0, 3}, gateway, {10, 1, 0, 1}};
-  hops[1] = {{sizeof(Hop), 0, 0, 4}, gateway, {10, 1, 0, 2}};
+  hops[1] = {{sizeof(Hop), 0, 2, 4}, gateway, {10, 1, 0, 2}};
   REQUIRE(nla_put(request.get(), RTA_MULTIPATH, sizeof(hops), hops.data()) == 0);
   route.nic = IfIndex{3};
   route.gateway = addr("10.1.0.1");
   route.is_onlink = true;
+  route.more_ways = {{IfIndex{4}, addr("10.1.0.2"), false, 3}};
   CHECK(parse_route(header_of(request)) == route);
   auto* list = nlmsg_find_attr(header_of(request), sizeof(rtmsg), RTA_MULTIPATH);
   for (const unsigned length : {0U, 7U, 8U, 11U, 0xffffU}) {

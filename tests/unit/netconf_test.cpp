@@ -7,6 +7,7 @@
 using mvr::Code;
 using mvr::Error;
 using mvr::LogLevel;
+using mvr::cni::DadMode;
 using mvr::cni::MacvlanMode;
 using mvr::cni::NetConf;
 using mvr::cni::parse_netconf;
@@ -45,6 +46,10 @@ TEST_CASE("defaults of all keys", "[cni][netconf]") {
   CHECK(conf.mtu == 0);
   CHECK_FALSE(conf.mac);
   CHECK_FALSE(conf.link_in_container);
+  CHECK_FALSE(conf.promisc);
+  CHECK_FALSE(conf.allmulti);
+  CHECK_FALSE(conf.mac_prefix);
+  CHECK(conf.vlan == 0);
   CHECK(conf.ipam_type.empty());
   CHECK(conf.rdma.mode == RdmaMode::automatic);
   CHECK(conf.rdma.device.empty());
@@ -53,11 +58,21 @@ TEST_CASE("defaults of all keys", "[cni][netconf]") {
   CHECK(conf.gateway_probe.policy == ProbePolicy::fail);
   CHECK(conf.gateway_probe.attempts == 5);
   CHECK(conf.gateway_probe.interval == 100ms);
+  CHECK(conf.conflict_probe.policy == ProbePolicy::fail);
+  CHECK(conf.conflict_probe.attempts == 3);
+  CHECK(conf.conflict_probe.interval == 10ms);
+  CHECK(conf.announce == 2);
+  CHECK(conf.ipv6.dad == DadMode::probe);
+  CHECK_FALSE(conf.ipv6.accept_ra);
   CHECK(conf.overlay_nic == "eth0");
   CHECK(conf.overlay_pod_cidr.empty());
   REQUIRE(conf.hijack_cidr.size() == 1);
   CHECK(conf.hijack_cidr[0].to_string() == "169.254.0.0/16");
   CHECK_FALSE(conf.host_addresses);
+  CHECK(conf.tune_pod_routes);
+  CHECK(conf.default_route_nic.empty());
+  CHECK(conf.policy_routes.empty());
+  CHECK(conf.host_rule_table == 0);
   CHECK(conf.route_table == 0);
   CHECK(conf.route_table_base == 100);
   CHECK(conf.rule_priority_base == 32000);
@@ -139,23 +154,14 @@ TEST_CASE("a refusal names key, value and what is allowed", "[cni][netconf]") {
          contains(probe.msg, "interval") && contains(probe.msg, "timeout")));
 }
 
-TEST_CASE("what is not supported yet says so", "[cni][netconf]") {
-  for (const char* members : {R"("vlan":100)", R"("ipv6":{})", R"("overlayPodCIDR":["fd00::/64"])",
-                              R"("hostAddresses":["fd00::1"])", R"("tunePodRoutes":false)",
-                              R"("conflictProbe":true)", R"("announce":0.0)"}) {
-    const Error problem = refuse(members);
-    CHECK(problem.code == Code::unsupported_field);
-    CHECK(contains(problem.msg, "not supported yet"));
-  }
-  CHECK(refuse(R"("vlan":100)").msg == "vlan 100: not supported yet, must be 0");
-}
-
 TEST_CASE("every problem is reported, and the rest is read", "[cni][netconf]") {
-  const ParsedConf parsed = parse(R"("mtu":"x","mode":5,"master":"ens1","vlan":7,"stateDir":"/s")");
+  const ParsedConf parsed =
+      parse(R"("mtu":"x","mode":5,"master":"ens1","vlan":4095,"stateDir":"/s")");
   CHECK(parsed.problems.size() == 3);
   CHECK(parsed.conf.master == std::vector<std::string>{"ens1"});
   CHECK(parsed.conf.state_dir == "/s");
   CHECK(parsed.conf.mtu == 0);
+  CHECK(parsed.conf.vlan == 0);
 }
 
 TEST_CASE("values that are too long are shortened in messages", "[cni][netconf]") {

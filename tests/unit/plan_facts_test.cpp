@@ -152,12 +152,12 @@ TEST_CASE("neither the NIC itself nor one of ours is the overlay NIC", "[facts]"
   CHECK(overlay_of(world, "net2").empty());
 }
 
-TEST_CASE("the overlay NIC's global addresses count, tentative ones do not", "[facts]") {
+TEST_CASE("the overlay NIC's global addresses count, duplicates of others' do not", "[facts]") {
   World world = calico_world();
   world.pod_addresses.push_back(address_of(kEth0, "169.254.7.7/32"));
   world.pod_addresses.back().scope = 253;
   world.pod_addresses.push_back(address_of(kEth0, "10.233.119.165/32"));
-  world.pod_addresses.back().is_tentative = true;
+  world.pod_addresses.back().is_duplicate = true;
   world.pod_addresses.push_back(address_of(net::IfIndex{1}, "127.0.0.1/8"));
   const auto overlay = find_overlay(pod_of(world), "eth0", "net1");
   REQUIRE(overlay);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "mvr/plan/desired.hpp"
 #include "support/unit_pod.hpp"
 
@@ -10,7 +12,9 @@ namespace cni = mvr::cni;
 namespace {
 
 DesiredLink plan(const cni::NetConf& conf) {
-  return plan_link(conf, calico_world().host_links[1], Where::host, rail_attachment());
+  Facts facts = facts_of(calico_world());
+  facts.has_ipv6 = false;
+  return plan_link(conf, facts, rail_attachment());
 }
 
 std::vector<std::string> settings(const cni::NetConf& conf, const std::string& name = "net1") {
@@ -80,8 +84,10 @@ TEST_CASE("MTU and queue lengths are those of the configuration", "[plan]") {
 }
 
 TEST_CASE("a master in the pod is noted", "[plan]") {
-  const auto link =
-      plan_link(rail_conf(), ethernet(5, "vlan5"), Where::pod, rail_attachment("net2"));
+  Facts facts = facts_of(calico_world());
+  facts.master_in = Where::pod;
+  facts.master = ethernet(5, "vlan5");
+  const auto link = plan_link(rail_conf(), facts, rail_attachment("net2"));
   CHECK(link.master_in == Where::pod);
   CHECK(link.spec.master == net::IfIndex{5});
   CHECK(link.name == "net2");
@@ -92,6 +98,19 @@ TEST_CASE("settings are for the NIC alone, under the name it has", "[plan]") {
                                                           "ipv4/conf/net1/arp_ignore=1",
                                                           "ipv4/conf/net1/arp_announce=2"});
   CHECK(settings(rail_conf(), "mvr0").front() == "ipv4/conf/mvr0/rp_filter=2");
+}
+
+TEST_CASE("a NIC takes no router advertisements unless it is to", "[plan]") {
+  cni::NetConf conf = rail_conf();
+  const auto has_setting = [&](const char* path) {
+    const auto sysctls = plan_link(conf, facts_of(calico_world()), rail_attachment()).sysctls;
+    return std::ranges::find(sysctls, net::Sysctl{path, "0"}) != sysctls.end();
+  };
+  CHECK(has_setting("ipv6/conf/IFNAME/accept_ra"));
+  CHECK(has_setting("ipv6/conf/IFNAME/autoconf"));
+  conf.ipv6.accept_ra = true;
+  CHECK_FALSE(has_setting("ipv6/conf/IFNAME/accept_ra"));
+  CHECK_FALSE(has_setting("ipv6/conf/IFNAME/autoconf"));
 }
 
 TEST_CASE("podRPFilter and strictArp can be switched off", "[plan]") {

@@ -159,21 +159,29 @@ TEST_CASE("a NIC with no address is given nothing but its rule", "[nic]") {
   CHECK(nic == DesiredNic{});
 }
 
-TEST_CASE("IPv6 is refused as not supported yet", "[nic]") {
-  const Error address = refusal(lease_of({ip_of("fd00::10/64", "fd00::1")}));
+TEST_CASE("IPv6 is refused where the kernel has none", "[nic]") {
+  Facts facts = facts_of(calico_world());
+  facts.has_ipv6 = false;
+  const auto refuse = [&](const cni::AddResult& ipam) {
+    return refused(plan_nic(rail_conf(), facts, rail_place(), kNet1, "net1", ipam));
+  };
+  const Error address = refuse(lease_of({ip_of("fd00::10/64", "fd00::1")}));
   CHECK(address.code == Code::unsupported_field);
   CHECK(has_all(address.msg, {"fd00::10/64"}));
-  const Error route = refusal(lease_of({ip_of("172.16.11.10/24")}, {route_to("fd00::/64")}));
+  const Error route = refuse(lease_of({ip_of("172.16.11.10/24")}, {route_to("fd00::/64")}));
   CHECK(route.code == Code::unsupported_field);
   CHECK(has_all(route.msg, {"fd00::/64"}));
 }
 
-TEST_CASE("an IPv6 gateway is refused as not supported yet", "[nic]") {
-  CHECK(refusal(lease_of({ip_of("172.16.11.10/24", "fe80::1")})).code == Code::unsupported_field);
-  CHECK(refusal(lease_of({ip_of("172.16.11.10/24")}, {route_to("0.0.0.0/0", "fe80::1")})).code ==
-        Code::unsupported_field);
-  CHECK(refusal(lease_of({ip_of("172.16.11.10/24")}, {route_to("10.0.0.0/8", "fe80::1")})).code ==
-        Code::unsupported_field);
+TEST_CASE("a gateway of the other family is refused", "[nic]") {
+  for (const cni::AddResult& ipam :
+       {lease_of({ip_of("172.16.11.10/24", "fe80::1")}),
+        lease_of({ip_of("172.16.11.10/24")}, {route_to("0.0.0.0/0", "fe80::1")}),
+        lease_of({ip_of("172.16.11.10/24")}, {route_to("10.0.0.0/8", "fe80::1")})}) {
+    const Error error = refusal(ipam);
+    CHECK(error.code == Code::bad_config);
+    CHECK(has_all(error.msg, {"fe80::1", "other family"}));
+  }
 }
 
 TEST_CASE("an address that no NIC can have is refused and named", "[nic]") {

@@ -160,10 +160,11 @@ TEST_CASE("a step's inverse does the opposite", "[steps]") {
         Texts{"remove rule from all oif net1 lookup 101 priority 32101"});
   CHECK(inverses(ChangeAddress{Op::remove, address, "net1"}) ==
         Texts{"add address 172.16.11.10/24 dev net1"});
-  CHECK(inverses(CreateLink{plan_link(rail_conf(), ethernet(11, "enp11s0f0np0"), Where::host,
-                                      rail_attachment())}) == Texts{"remove link net1"});
+  CHECK(inverses(CreateLink{plan_link(rail_conf(), facts_of(calico_world()), rail_attachment())}) ==
+        Texts{"remove link net1"});
+  CHECK(inverses(CreateVlan{}).empty());
   CHECK(inverses(SetSysctls{}).empty());
-  CHECK(inverses(RaiseLink{kNet1, "net1", ""}).empty());
+  CHECK(inverses(ChangeLink{}).empty());
   CHECK(inverses(RemoveLink{}).empty());
 }
 

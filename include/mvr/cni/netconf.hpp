@@ -4,6 +4,7 @@
 /// prose).
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -42,6 +43,22 @@ struct ProbeConf {
   std::chrono::milliseconds interval{100};  ///< 1 ms–10 s; attempts × interval ≤ timeout
 };
 
+/// Who looks whether an IPv6 address is free: we before it is configured, the kernel after, nobody.
+enum class DadMode { probe, kernel, off };
+
+struct Ipv6Conf {
+  DadMode dad = DadMode::probe;
+  bool accept_ra = false;  ///< router advertisements, and addresses made from them
+};
+
+/// A route that the configuration adds to the NIC's own table.
+struct PolicyRoute {
+  ip::Prefix dst;
+  ip::Address gateway;
+
+  bool operator==(const PolicyRoute&) const = default;
+};
+
 /// One sysctl of the NIC: "net.ipv4.conf.IFNAME.forwarding" as path "ipv4/conf/IFNAME/forwarding"
 /// below /proc/sys/net; the component IFNAME is replaced when it is written.
 struct SysctlConf {
@@ -68,7 +85,11 @@ struct NetConf {
   MacvlanMode mode = MacvlanMode::bridge;
   std::uint32_t mtu = 0;       ///< 0 = the master's
   std::optional<ip::Mac> mac;  ///< after CNI_ARGS, args.cni and runtimeConfig have had their say
+  std::optional<std::array<std::uint8_t, 2>> mac_prefix;  ///< podMACPrefix; never beside `mac`
   bool link_in_container = false;
+  bool promisc = false;
+  bool allmulti = false;
+  std::uint32_t vlan = 0;          ///< 1–4094; 0 = none
   std::uint32_t bc_queue_len = 0;  ///< 0 = the kernel's default
   std::uint32_t tx_queue_len = 0;  ///< 0 = the kernel's default
   std::vector<SysctlConf> sysctls;
@@ -76,16 +97,23 @@ struct NetConf {
   std::string ipam_type;  ///< empty = layer 2 only
   RdmaConf rdma;
   ProbeConf gateway_probe;
+  ProbeConf conflict_probe{ProbePolicy::fail, 3, std::chrono::milliseconds(10)};
+  std::uint32_t announce = 2;  ///< gratuitous ARP, unsolicited NA for each address; 0–10
+  Ipv6Conf ipv6;
 
   std::string overlay_nic = "eth0";  ///< podDefaultCniNic
   std::vector<ip::Prefix> overlay_pod_cidr;
   std::vector<ip::Prefix> service_cidr;
   std::vector<ip::Prefix> hijack_cidr;
   std::optional<std::vector<ip::Address>> host_addresses;  ///< nothing = "auto"
-  std::uint32_t route_table = 0;                           ///< 0 = derived from the interface name
+  std::string default_route_nic;  ///< podDefaultRouteNic; empty = the overlay NIC
+  std::vector<PolicyRoute> policy_routes;
+  std::uint32_t host_rule_table = 0;  ///< on the node; 0 = off
+  std::uint32_t route_table = 0;      ///< 0 = derived from the interface name
   std::uint32_t route_table_base = 100;
   std::uint32_t rule_priority_base = 32000;
-  int rp_filter = 2;  ///< -1 = leave
+  int rp_filter = 2;            ///< -1 = leave
+  bool tune_pod_routes = true;  ///< false: IPAM's routes go to main, no tables, no rules
   bool strict_arp = true;
 
   std::string log_file;  ///< empty = standard error

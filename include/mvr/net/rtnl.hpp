@@ -23,11 +23,14 @@ Result<std::optional<Link>> read_link(Socket& socket, IfIndex index);
 /// Every link of a namespace. For the pod's: the host may have thousands.
 Result<std::vector<Link>> read_links(Socket& socket);
 
-/// IPv4 addresses, of one link or (IfIndex::none) of all.
+/// Addresses of one link or (IfIndex::none) of all.
 Result<std::vector<IfAddress>> read_addresses(Socket& socket, ip::Family family, IfIndex index);
 
 /// All routes of all tables but `local` (whose entries the kernel makes).
 Result<std::vector<Route>> read_routes(Socket& socket, ip::Family family);
+
+/// The routes of one table. The kernel leaves out the others: a host may have very many.
+Result<std::vector<Route>> read_table(Socket& socket, ip::Family family, std::uint32_t table);
 
 /// The routing table's entry that packets to `destination` match (RTM_F_FIB_MATCH), as `ip route
 /// get fibmatch`. Nothing when there is none.
@@ -40,9 +43,13 @@ Result<std::vector<Rule>> read_rules(Socket& socket, ip::Family family);
 /// is taken by a passthru macvlan, an ipvlan or a bridge; EADDRINUSE on later `up`: the MAC.
 Result<void> create_macvlan(Socket& socket, const MacvlanSpec& spec, const Netns& target);
 
-/// Gives a link its final name and alias and sets it up: one message.
-Result<void> rename_and_raise(Socket& socket, IfIndex index, const std::string& name,
-                              const std::string& alias);
+/// Makes a VLAN device in the socket's netns, down, in the group that marks it as ours. EEXIST: the
+/// name is taken, or the master has a VLAN of this number.
+Result<void> create_vlan(Socket& socket, const VlanSpec& spec);
+
+/// MAC, name, alias, flags: one message, in this order.
+/// \source net/core/rtnetlink.c, do_setlink
+Result<void> change_link(Socket& socket, const LinkChange& change);
 
 Result<void> delete_link(Socket& socket, IfIndex index);
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "mvr/ip/address.hpp"
 
@@ -33,6 +34,9 @@ inline constexpr std::uint32_t kTableLocal = 255;
 /// \source linux/rtnetlink.h, RTPROT_KERNEL
 inline constexpr std::uint8_t kProtocolKernel = 2;
 
+/// What routes have for which nobody says another. \source linux/rtnetlink.h, RTPROT_BOOT
+inline constexpr std::uint8_t kProtocolBoot = 3;
+
 /// Values of IFLA_MACVLAN_MODE.
 /// \source linux/if_link.h, enum macvlan_mode
 enum class MacvlanMode : std::uint32_t { private_mode = 1, vepa = 2, bridge = 4, passthru = 8 };
@@ -51,6 +55,7 @@ struct Link {
   std::string alias;
   std::string kind;  ///< IFLA_INFO_KIND, "macvlan"; empty for hardware
   std::optional<MacvlanInfo> macvlan;
+  std::optional<std::uint16_t> vlan_id;  ///< of a VLAN, whose master is `lower`
   std::optional<ip::Mac> mac;  ///< nothing if the hardware address is not six octets (IPoIB has 20)
   std::uint32_t mtu = 0;
   std::uint32_t tx_queue_len = 0;
@@ -60,7 +65,9 @@ struct Link {
   bool has_lower_elsewhere = false;  ///< the master is in another netns
   IfIndex upper = IfIndex::none;     ///< IFLA_MASTER: the bond, bridge or VRF that it is part of
   bool is_up = false;
-  bool is_running = false;  ///< has carrier, and the kernel sends (IFF_RUNNING)
+  bool is_running = false;      ///< has carrier, and the kernel sends (IFF_RUNNING)
+  bool is_promiscuous = false;  ///< by somebody's wish, not by a packet socket's
+  bool is_allmulti = false;     ///< likewise
 
   bool operator==(const Link&) const = default;
 };
@@ -68,6 +75,9 @@ struct Link {
 /// True for a macvlan that this program has made, by group or alias: one mark is enough, should
 /// somebody have changed the other.
 bool is_ours(const Link& link);
+
+/// True for a VLAN that this program has made: by the group, which it has from its first moment.
+bool is_our_vlan(const Link& link);
 
 /// What a new macvlan is to be. It is made by the socket of the master's netns.
 struct MacvlanSpec {
@@ -81,17 +91,56 @@ struct MacvlanSpec {
   bool operator==(const MacvlanSpec&) const = default;
 };
 
+/// A new VLAN device on a master.
+struct VlanSpec {
+  std::string name;
+  IfIndex master = IfIndex::none;
+  std::uint16_t id = 0;
+  std::optional<ip::Mac> mac;  ///< the master's, said aloud: udev leaves it alone then
+
+  bool operator==(const VlanSpec&) const = default;
+};
+
+/// What is to become of a link: what is empty or false stays as it is.
+struct LinkChange {
+  IfIndex index = IfIndex::none;
+  std::string name;
+  std::string alias;
+  std::optional<ip::Mac> mac;
+  bool promisc = false;
+  bool allmulti = false;
+  bool up = false;
+
+  bool operator==(const LinkChange&) const = default;
+};
+
 struct IfAddress {
   IfIndex index = IfIndex::none;
   ip::Prefix prefix;          ///< with host bits
   std::uint32_t metric = 0;   ///< IFA_RT_PRIORITY: metric of the connected route
   std::uint8_t scope = 0;     ///< 0 global, 253 link, 254 host
   bool is_tentative = false;  ///< IPv6 before the end of duplicate address detection
+  bool has_no_dad = false;    ///< IPv6: the kernel does not look for duplicates
+  bool is_duplicate = false;  ///< IPv6: it did, and found one
 
   bool operator==(const IfAddress&) const = default;
 };
 
 enum class RouteType : std::uint8_t { unicast, unreachable, other };
+
+/// The metric of an IPv6 route for which nobody asks another one; IPv4's is 0.
+/// \source linux/ipv6_route.h, IP6_RT_PRIO_USER
+inline constexpr std::uint32_t kV6Metric = 1024;
+
+/// One way of several that a route has.
+struct Hop {
+  IfIndex nic = IfIndex::none;
+  std::optional<ip::Address> gateway;
+  bool is_onlink = false;
+  std::uint8_t weight = 1;
+
+  bool operator==(const Hop&) const = default;
+};
 
 struct Route {
   ip::Prefix dst;
@@ -105,6 +154,8 @@ struct Route {
   RouteType type = RouteType::unicast;
   bool is_onlink = false;  ///< the gateway is reachable though no prefix says so
   std::uint8_t protocol = kOurMark;
+  std::uint8_t weight = 1;       ///< of the way that gateway and nic say
+  std::vector<Hop> more_ways{};  ///< of a route with several
 
   bool operator==(const Route&) const = default;
 };

@@ -3,6 +3,7 @@
 /// What is to be, as plain values. ADD makes it, CHECK compares it with what is.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ struct DesiredLink {
   std::string name;       ///< final
   std::string alias;
   std::vector<net::Sysctl> sysctls;  ///< paths with the component IFNAME
+  bool promisc = false;
+  bool allmulti = false;
 
   bool operator==(const DesiredLink&) const = default;
 };
@@ -49,13 +52,14 @@ struct DesiredNic {
   Routing routing;
   std::vector<probe::Target> gateways;
   std::vector<cni::RouteConfig> main_routes;  ///< for the result: ours in main, in IPAM's words
+  std::vector<ip::Family> default_families;   ///< in which the NIC takes main's default over
   std::vector<std::string> warnings;
 
   bool operator==(const DesiredNic&) const = default;
 };
 
 /// The link that the configuration wants. A random MAC is drawn if it names none.
-DesiredLink plan_link(const cni::NetConf& conf, const net::Link& master, Where master_in,
+DesiredLink plan_link(const cni::NetConf& conf, const Facts& facts,
                       const state::Attachment& attachment);
 
 /// The link's sysctls under the name that it has at the moment.
@@ -85,10 +89,22 @@ struct DesiredShared {
 };
 DesiredShared plan_shared(const cni::NetConf& conf, const Facts& facts, const Place& place);
 
+/// Main's default routes by the overlay NIC.
+std::vector<net::Route> find_overlay_defaults(const PodState& pod, const Overlay& overlay);
+
+/// What the node is given for a NIC with `hostRuleTable`: a rule for each family, a route for each
+/// address. Empty without it.
+Routing plan_node(const cni::NetConf& conf, const Facts& facts, const DesiredNic& nic);
+
+/// The MAC that `podMACPrefix` gives: the prefix, then the last four octets of the NIC's first
+/// address. Fails with Code::bad_config if it has none.
+Result<ip::Mac> make_mac(const std::array<std::uint8_t, 2>& prefix, const cni::AddResult& ipam);
+
 /// One NIC's addresses, table, rules and gateways. Pure: no clock, no kernel.
 /// \param nic the link as it is; its index goes into the routes
 /// Fails with Code::bad_config for what IPAM cannot mean (no unicast address, a gateway that is the
-/// NIC's own address), Code::unsupported_field for IPv6, Code::routing for a table of others.
+/// NIC's own address), Code::unsupported_field for IPv6 where the kernel has none, Code::routing
+/// for a table of others.
 Result<DesiredNic> plan_nic(const cni::NetConf& conf, const Facts& facts, const Place& place,
                             net::IfIndex nic, const std::string& ifname,
                             const cni::AddResult& ipam);

@@ -57,24 +57,32 @@ class Kernel {
   /// One of the host's devices.
   virtual Result<void> rename_rdma_device(rdma::DeviceIndex device, const std::string& name) = 0;
 
+  /// Names of the host's VLAN devices with this id.
+  virtual Result<std::vector<std::string>> read_vlans(std::uint16_t id) = 0;
+  virtual Result<std::vector<net::Rule>> read_rules(Where where, ip::Family family) = 0;
+  /// One of the host's routing tables, which is ours.
+  virtual Result<std::vector<net::Route>> read_host_table(ip::Family family,
+                                                          std::uint32_t table) = 0;
+
   // All of the pod's objects. Never the host's: it may have thousands.
   virtual Result<std::vector<net::Link>> read_pod_links() = 0;
   virtual Result<std::vector<net::IfAddress>> read_pod_addresses(ip::Family family) = 0;
   virtual Result<std::vector<net::Route>> read_pod_routes(ip::Family family) = 0;
-  virtual Result<std::vector<net::Rule>> read_pod_rules(ip::Family family) = 0;
   /// Values in the order of the paths; nothing for a file that is not there.
   virtual Result<std::vector<std::optional<std::string>>> read_pod_sysctls(
       const std::vector<std::string>& paths) = 0;
 
   /// Makes the link in the pod; its master is in `where`.
   virtual Result<void> create_macvlan(Where where, const net::MacvlanSpec& spec) = 0;
-  virtual Result<void> rename_and_raise(net::IfIndex index, const std::string& name,
-                                        const std::string& alias) = 0;
-  virtual Result<void> delete_pod_link(net::IfIndex index) = 0;
+  /// Makes the device on the host.
+  virtual Result<void> create_vlan(const net::VlanSpec& spec) = 0;
+  virtual Result<void> change_link(Where where, const net::LinkChange& change) = 0;
+  virtual Result<void> delete_link(Where where, net::IfIndex index) = 0;
   virtual Result<void> write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) = 0;
+  /// One of the pod's.
   virtual Result<void> change(Op op, const net::IfAddress& address) = 0;
-  virtual Result<void> change(Op op, const net::Route& route) = 0;
-  virtual Result<void> change(Op op, const net::Rule& rule) = 0;
+  virtual Result<void> change(Where where, Op op, const net::Route& route) = 0;
+  virtual Result<void> change(Where where, Op op, const net::Rule& rule) = 0;
 };
 
 /// The running kernel: one rtnetlink socket in each of the two namespaces, opened once, and one for

@@ -38,14 +38,29 @@ struct SetSysctls {
   std::vector<net::Sysctl> sysctls;
 };
 
-/// Final name, alias and up. Goes with the link, so there is no inverse.
-struct RaiseLink {
+/// MAC, final name, alias, flags, up. Goes with the link, so there is no inverse.
+struct ChangeLink {
   static constexpr Code kFailure = Code::link_failed;
+
+  net::LinkChange change;
+  std::string name;                 ///< only for people
+  std::optional<ip::Mac> mac = {};  ///< the link's, likewise
+};
+
+/// Makes a VLAN on the node and sets it up. Others may use it a moment later, so nothing takes it
+/// back but the count of those that do.
+struct CreateVlan {
+  static constexpr Code kFailure = Code::master_unusable;
+
+  net::VlanSpec spec;
+};
+
+/// Removes a VLAN of ours.
+struct RemoveVlan {
+  static constexpr Code kFailure = Code::master_unusable;
 
   net::IfIndex index;
   std::string name;
-  std::string alias;
-  std::optional<ip::Mac> mac = {};  ///< the link's; only for people
 };
 
 struct ChangeAddress {
@@ -62,6 +77,7 @@ struct ChangeRoute {
   Op op;
   net::Route route;
   std::string nic;  ///< the route's interface; only for people
+  Where where = Where::pod;
 };
 
 struct ChangeRule {
@@ -69,6 +85,7 @@ struct ChangeRule {
 
   Op op;
   net::Rule rule;
+  Where where = Where::pod;
 };
 
 /// Moves an RDMA device from the node to the pod, unless it is there already. Inverse:
@@ -88,8 +105,8 @@ struct ReturnRdmaDevice {
   std::string name;  ///< that it is to have again
 };
 
-using Step = std::variant<CreateLink, RemoveLink, SetSysctls, RaiseLink, ChangeAddress, ChangeRoute,
-                          ChangeRule, MoveRdmaDevice, ReturnRdmaDevice>;
+using Step = std::variant<CreateVlan, RemoveVlan, CreateLink, RemoveLink, SetSysctls, ChangeLink,
+                          ChangeAddress, ChangeRoute, ChangeRule, MoveRdmaDevice, ReturnRdmaDevice>;
 
 /// One line for logs and errors: "add route default via 172.16.11.254 dev net1 table 101".
 std::string describe(const Step& step);
@@ -112,6 +129,10 @@ Result<std::optional<net::Link>> find_own_link(Kernel& kernel, const RemoveLink&
 /// leftovers and go.
 std::vector<Step> routing_steps(const Routing& wanted, const PodState& pod,
                                 const std::vector<std::uint32_t>& owned, const std::string& nic);
+
+/// Removes main's default by the overlay NIC in the families in which the NIC has taken over.
+std::vector<Step> takeover_steps(const DesiredNic& nic, const PodState& pod,
+                                 const Overlay& overlay);
 
 std::vector<Step> address_steps(const DesiredNic& nic, const std::string& name);
 

@@ -33,6 +33,8 @@ struct LinkExpectation {
   net::IfIndex master = net::IfIndex::none;
   bool is_master_elsewhere = true;  ///< in another netns than the link
   std::string alias;
+  bool promisc = false;
+  bool allmulti = false;
 };
 
 /// The link alone: existence, kind, mode, master, MAC, MTU, queue lengths, up, and our marks.
@@ -47,6 +49,9 @@ std::vector<Mismatch> verify_addresses(const std::vector<net::IfAddress>& wanted
 /// by `nic` that bears our mark and is not wanted.
 std::vector<Mismatch> verify_routing(const Routing& wanted, const PodState& pod,
                                      const std::string& nic);
+
+/// A default by the overlay NIC in main, where this NIC is to own it.
+std::vector<Mismatch> verify_takeover(const DesiredNic& nic, const Facts& facts);
 
 /// \param found the values in the order of `wanted`; nothing = no such file
 std::vector<Mismatch> verify_sysctls(const std::vector<net::Sysctl>& wanted,

@@ -13,6 +13,7 @@
 #include "mvr/base/fd.hpp"
 #include "mvr/cni/result.hpp"
 #include "mvr/net/netns.hpp"
+#include "mvr/net/types.hpp"
 #include "mvr/rdma/device.hpp"
 #include "mvr/state/attachment.hpp"
 
@@ -32,6 +33,14 @@ struct RdmaRecord {
   bool operator==(const RdmaRecord&) const = default;
 };
 
+/// The VLAN below an attachment's NIC.
+struct VlanRecord {
+  net::IfIndex master = net::IfIndex::none;
+  std::uint16_t id = 0;
+
+  bool operator==(const VlanRecord&) const = default;
+};
+
 struct Record {
   Attachment attachment;
   std::string pod;  ///< "namespace/name", for people; empty if the runtime did not say
@@ -45,6 +54,10 @@ struct Record {
   std::optional<cni::AddResult> ipam;  ///< what IPAM said; CHECK plans with it
   std::optional<RdmaRecord> rdma;
   std::string device_info_file;  ///< ours to remove; empty = none
+  std::optional<VlanRecord> vlan;
+  std::uint32_t host_rule_table = 0;         ///< on the node; 0 = none
+  std::vector<net::Route> node_routes;       ///< in that table, made or about to be
+  std::vector<net::Route> overlay_defaults;  ///< main's before this NIC took it over
 
   bool operator==(const Record&) const = default;
 };

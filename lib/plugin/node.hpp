@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What pods share on the node: the VLAN below their NICs, the rule and the table that lead to
+/// their NICs. The first attachment makes it, the last one takes it along; the journals tell who
+/// uses it, so a journal names it before it is there.
+#pragma once
+
+#include <vector>
+
+#include "mvr/plan/desired.hpp"
+#include "mvr/plan/transaction.hpp"
+#include "mvr/plan/verify.hpp"
+#include "mvr/state/journal.hpp"
+#include "plugin/call.hpp"
+
+namespace mvr::plugin {
+
+/// The VLAN that the record names, found or made, and up if it is ours.
+/// Fails with Code::master_unusable.
+Result<net::Link> take_vlan(const Call& call, plan::Kernel& kernel, const state::VlanRecord& vlan,
+                            plan::Transaction& steps);
+
+/// Removes the record's VLAN if it is ours and nobody else uses it.
+std::vector<Error> release_vlan(const Call& call, plan::Kernel& kernel,
+                                const state::Record& record);
+
+/// The rules and routes of `hostRuleTable`; what is there already is left alone.
+Result<void> make_node_routes(const Call& call, plan::Kernel& kernel, const plan::Routing& wanted,
+                              plan::Transaction& steps);
+
+/// Removes the record's routes, and the rules with the last routes of the table.
+std::vector<Error> release_node_routes(const Call& call, plan::Kernel& kernel,
+                                       const state::Record& record);
+
+/// What CHECK finds of `wanted` on the node.
+Result<std::vector<plan::Mismatch>> verify_node_routes(plan::Kernel& kernel,
+                                                       const plan::Routing& wanted);
+
+}  // namespace mvr::plugin

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What ADD asks the NIC's neighbours and tells them, all by one socket: are the addresses free, is
+/// the gateway there, here we are.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "mvr/base/fd.hpp"
+#include "mvr/plan/kernel.hpp"
+#include "mvr/probe/conflict.hpp"
+#include "mvr/probe/gateway.hpp"
+#include "plugin/call.hpp"
+#include "plugin/namespaces.hpp"
+
+namespace mvr::plugin {
+
+class Prober {
+ public:
+  /// \param master only for people
+  Prober(const Call& call, const Namespaces& netns, plan::Kernel& kernel, const net::Link& nic,
+         const net::Link& master)
+      : call_(call), netns_(netns), kernel_(kernel), nic_(nic), master_(master) {}
+
+  /// Sends the first probes for the addresses. What does not depend on them can be done until
+  /// `finish_conflicts`.
+  Result<void> start_conflicts(const std::vector<ip::Address>& addresses);
+
+  /// Fails with Code::address_conflict, or warns, as the configuration has it.
+  Result<void> finish_conflicts();
+
+  /// Fails with Code::gateway_unreachable, or warns.
+  Result<void> probe_gateways(const std::vector<probe::Target>& gateways);
+
+  /// Failures are warnings; fails only when interrupted.
+  Result<void> announce(const std::vector<ip::Address>& addresses);
+
+ private:
+  Result<void> open();
+  [[nodiscard]] probe::Options options(int attempts, std::chrono::milliseconds interval) const;
+  Result<bool> has_carrier();
+  [[nodiscard]] std::string describe_silence(const probe::Answer& answer) const;
+
+  const Call& call_;
+  const Namespaces& netns_;
+  plan::Kernel& kernel_;
+  const net::Link& nic_;
+  const net::Link& master_;
+  Fd socket_;  ///< opened when it is first needed
+  std::optional<probe::ConflictProbe> conflicts_;
+};
+
+}  // namespace mvr::plugin
