@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mvr/cni/netconf.hpp"
 
+#include <span>
+
 #include <nlohmann/json.hpp>
 
 #include "cni/netconf_field.hpp"
@@ -94,6 +96,18 @@ void check_probe_time(ParsedConf& out, const std::string& key, const ProbeConf& 
                                    std::to_string(out.conf.timeout.count()) + "ms"});
 }
 
+/// A value that does not go with another one may be the file's, whose key the configuration does
+/// not have.
+void name_origin(std::span<Error> problems, const Json& document, const Json& defaults) {
+  for (Error& problem : problems) {
+    const std::string key = problem.msg.substr(0, problem.msg.find_first_of(" :."));
+    if (find_member(document, key).value == nullptr &&
+        find_member(defaults, key).value != nullptr) {
+      problem.msg = std::string(kDefaultsHeading) + problem.msg;
+    }
+  }
+}
+
 /// Keys that would be without effect, or against each other.
 void check_together(ParsedConf& out) {
   const NetConf& conf = out.conf;
@@ -158,9 +172,11 @@ Result<ParsedConf> parse_netconf(std::string_view json, std::string_view default
   const Field root{"", *document, out};
   const Field defaults_root{std::string(kDefaultsHeading), below, out};
   read_keys(root, defaults_root);
+  const std::size_t single = out.problems.size();
   read_runtime(root, args);
   report_all_keys(root, defaults_root);
   check_together(out);
+  name_origin(std::span(out.problems).subspan(single), *document, below);
   return out;
 }
 

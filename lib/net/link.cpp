@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links: RTM_NEWLINK, RTM_GETLINK, RTM_SETLINK, RTM_DELLINK.
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <sys/socket.h>
@@ -18,16 +20,23 @@ namespace mvr::net {
 namespace {
 
 /// Nothing when the attribute is missing or too short.
+std::optional<std::uint16_t> read_u16(const nlattr* attribute) {
+  const auto bytes = payload(attribute);
+  std::uint16_t value = 0;
+  if (bytes.size() < sizeof(value)) {
+    return std::nullopt;
+  }
+  std::memcpy(&value, bytes.data(), sizeof(value));
+  return value;
+}
+
+/// Nothing for a service VLAN (802.1ad): a master may have one of each kind with the same number.
 std::optional<std::uint16_t> parse_vlan_id(nlattr* data) {
   std::array<nlattr*, IFLA_VLAN_MAX + 1> attributes{};
   nla_parse_nested(attributes.data(), IFLA_VLAN_MAX, data, nullptr);
-  const auto bytes = payload(attributes[IFLA_VLAN_ID]);
-  std::uint16_t id = 0;
-  if (bytes.size() < sizeof(id)) {
-    return std::nullopt;
-  }
-  std::memcpy(&id, bytes.data(), sizeof(id));
-  return id;
+  const auto protocol = read_u16(attributes[IFLA_VLAN_PROTOCOL]);
+  const bool is_service = protocol && *protocol != htons(ETH_P_8021Q);
+  return is_service ? std::nullopt : read_u16(attributes[IFLA_VLAN_ID]);
 }
 
 MacvlanInfo parse_macvlan(nlattr* data) {

@@ -19,6 +19,27 @@ constexpr std::array kOtherSelectors = {
     FRA_DST,         FRA_IIFNAME,     FRA_FWMARK, FRA_FWMASK, FRA_IP_PROTO, FRA_UID_RANGE,
     FRA_SPORT_RANGE, FRA_DPORT_RANGE, FRA_TUN_ID, FRA_L3MDEV, FRA_GOTO};
 
+/// Room for the attributes of kernels to come.
+constexpr std::size_t kMaxAttribute = 63;
+using Attributes = std::array<nlattr*, kMaxAttribute + 1>;
+
+/// One that our headers do not know narrows a rule down as well, as far as we can tell.
+bool has_other_selectors(const Attributes& attributes) {
+  const auto is_there = [&](std::size_t type) { return attributes.at(type) != nullptr; };
+  for (const int selector : kOtherSelectors) {
+    const bool is_empty = selector == FRA_L3MDEV && read_u32(attributes[FRA_L3MDEV]) == 0;
+    if (is_there(static_cast<std::size_t>(selector)) && !is_empty) {
+      return true;
+    }
+  }
+  for (std::size_t type = FRA_DPORT_RANGE + 1; type <= kMaxAttribute; ++type) {
+    if (is_there(type)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 Result<RulePtr> make_rule(const Rule& rule) {
   RulePtr object(rtnl_rule_alloc());
   if (!object) {
@@ -44,9 +65,9 @@ Result<RulePtr> make_rule(const Rule& rule) {
 /// By hand: libnl-route drops the attributes that it does not know, and a rule with fewer selectors
 /// is another rule.
 std::optional<Rule> parse_rule(nlmsghdr* message) {
-  std::array<nlattr*, FRA_MAX + 1> attributes{};
+  Attributes attributes{};
   if (message->nlmsg_type != RTM_NEWRULE ||
-      nlmsg_parse(message, sizeof(fib_rule_hdr), attributes.data(), FRA_MAX, nullptr) != 0) {
+      nlmsg_parse(message, sizeof(fib_rule_hdr), attributes.data(), kMaxAttribute, nullptr) != 0) {
     return std::nullopt;
   }
   const auto* header = static_cast<const fib_rule_hdr*>(nlmsg_data(message));
@@ -60,10 +81,8 @@ std::optional<Rule> parse_rule(nlmsghdr* message) {
   rule.priority = read_u32(attributes[FRA_PRIORITY]);
   const auto protocol = payload(attributes[FRA_PROTOCOL]);
   rule.protocol = protocol.empty() ? std::uint8_t{0} : protocol.front();
-  for (const int selector : kOtherSelectors) {
-    rule.has_other_selectors |= attributes.at(static_cast<std::size_t>(selector)) != nullptr &&
-                                (selector != FRA_L3MDEV || read_u32(attributes[FRA_L3MDEV]) != 0);
-  }
+  rule.has_other_selectors =
+      header->tos != 0 || (header->flags & FIB_RULE_INVERT) != 0 || has_other_selectors(attributes);
   return rule;
 }
 

@@ -46,6 +46,12 @@ std::string describe(const Route& route, const std::string& nic) {
   if (route.metric != 0) {
     text += " metric " + std::to_string(route.metric);
   }
+  if (route.mtu != 0) {
+    text += " mtu " + std::to_string(route.mtu);
+  }
+  if (route.advmss != 0) {
+    text += " advmss " + std::to_string(route.advmss);
+  }
   if (route.is_onlink) {
     text += " onlink";
   }

@@ -40,4 +40,11 @@ bool is_reserved(std::uint32_t table);
 /// The NIC of ours whose `oif` rule leads to the table, if that NIC exists; else "".
 std::string find_nic_of_table(const PodState& pod, std::uint32_t table);
 
+/// A link with a smaller one has no IPv6: neither settings nor addresses.
+/// \source RFC 8200, section 5; linux/ipv6.h, IPV6_MIN_MTU
+inline constexpr std::uint32_t kLeastV6Mtu = 1280;
+
+/// The MTU that the NIC is to have.
+std::uint32_t mtu_of(const cni::NetConf& conf, const Facts& facts);
+
 }  // namespace mvr::plan

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "mvr/plan/desired.hpp"
+#include "plan/cluster.hpp"
 
 namespace mvr::plan {
 namespace {
@@ -30,6 +31,24 @@ std::optional<ip::Mac> choose_mac(const cni::NetConf& conf) {
   return conf.mac ? conf.mac : ip::Mac::random();
 }
 
+/// They are taken also where the pod has IPv6 off, forwards, or takes none itself. The default
+/// route of a pod with other NICs is not for a router of this one to give.
+void plan_advertisements(const cni::NetConf& conf, const Facts& facts,
+                         std::vector<net::Sysctl>& sysctls) {
+  const auto set = [&](const std::string& key, const char* value) {
+    sysctls.push_back({"ipv6/conf/IFNAME/" + key, value});
+  };
+  set("accept_ra", conf.ipv6.accept_ra ? "2" : "0");
+  set("autoconf", conf.ipv6.accept_ra ? "1" : "0");
+  if (!conf.ipv6.accept_ra) {
+    return;
+  }
+  if (conf.tune_pod_routes && (facts.overlay || facts.has_other_nics)) {
+    set("accept_ra_defrtr", "0");
+  }
+  set("disable_ipv6", "0");
+}
+
 /// What is set on the NIC only, never on `all`. The configuration's own list has the last word.
 std::vector<net::Sysctl> plan_sysctls(const cni::NetConf& conf, const Facts& facts) {
   std::vector<net::Sysctl> sysctls;
@@ -40,9 +59,8 @@ std::vector<net::Sysctl> plan_sysctls(const cni::NetConf& conf, const Facts& fac
     sysctls.push_back({"ipv4/conf/IFNAME/arp_ignore", "1"});
     sysctls.push_back({"ipv4/conf/IFNAME/arp_announce", "2"});
   }
-  if (facts.has_ipv6 && !conf.ipv6.accept_ra) {
-    sysctls.push_back({"ipv6/conf/IFNAME/accept_ra", "0"});
-    sysctls.push_back({"ipv6/conf/IFNAME/autoconf", "0"});
+  if (facts.has_ipv6 && mtu_of(conf, facts) >= kLeastV6Mtu) {
+    plan_advertisements(conf, facts, sysctls);
   }
   for (const cni::SysctlConf& wanted : conf.sysctls) {
     std::erase_if(sysctls, [&](const net::Sysctl& s) { return s.path == wanted.path; });
@@ -52,6 +70,10 @@ std::vector<net::Sysctl> plan_sysctls(const cni::NetConf& conf, const Facts& fac
 }
 
 }  // namespace
+
+std::uint32_t mtu_of(const cni::NetConf& conf, const Facts& facts) {
+  return conf.mtu != 0 ? conf.mtu : facts.master.mtu;
+}
 
 Result<ip::Mac> make_mac(const std::array<std::uint8_t, 2>& prefix, const cni::AddResult& ipam) {
   if (ipam.ips.empty()) {

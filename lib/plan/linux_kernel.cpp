@@ -26,6 +26,14 @@ std::string sysfs_path(const std::string& device) {
   return "/sys/bus/" + bus + "/devices/" + device;
 }
 
+/// In the namespace that the process is in.
+Result<void> write_sysctls(const std::vector<net::Sysctl>& sysctls) {
+  for (const net::Sysctl& sysctl : sysctls) {
+    MVR_TRY(net::write_sysctl(sysctl));
+  }
+  return {};
+}
+
 class LinuxKernel final : public Kernel {
  public:
   LinuxKernel(const Netns& host, const Netns& pod, Socket host_socket, Socket pod_socket)
@@ -141,12 +149,13 @@ class LinuxKernel final : public Kernel {
     return net::delete_link(socket(where), index);
   }
 
+  Result<void> write_host_sysctls(const std::vector<net::Sysctl>& sysctls) override {
+    return write_sysctls(sysctls);
+  }
+
   Result<void> write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) override {
     const auto guard = MVR_TRY(net::NetnsGuard::enter(pod_, host_));
-    for (const net::Sysctl& sysctl : sysctls) {
-      MVR_TRY(net::write_sysctl(sysctl));
-    }
-    return {};
+    return write_sysctls(sysctls);
   }
 
   Result<void> change(Op op, const IfAddress& address) override {

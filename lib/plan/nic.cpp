@@ -3,68 +3,16 @@
 #include <algorithm>
 #include <array>
 
-#include "mvr/plan/desired.hpp"
 #include "plan/cluster.hpp"
 #include "plan/lease.hpp"
+#include "plan/nic_builder.hpp"
 
 namespace mvr::plan {
 namespace {
 
-constexpr std::uint32_t kHighestMetric = UINT32_MAX;
-
-/// Gathers a NIC's objects; what the functions below have in common.
-struct Builder {
-  const cni::NetConf& conf;
-  const Facts& facts;
-  const Place& place;
-  net::IfIndex nic;
-  const cni::AddResult& ipam;
-  DesiredNic desired;
-
-  /// The metric of everything of this NIC in main.
-  [[nodiscard]] std::uint32_t main_metric() const { return place.table; }
-};
-
 using ip::Family;
 
 constexpr std::array kFamilies = {Family::v4, Family::v6};
-
-net::Route make_route(const Builder& b, const ip::Prefix& dst,
-                      const std::optional<ip::Address>& gateway, std::uint32_t table,
-                      std::uint32_t metric) {
-  net::Route route;
-  route.dst = dst.network();
-  route.gateway = gateway;
-  route.is_onlink = gateway && !is_on_link(b.ipam, *gateway);
-  route.nic = b.nic;
-  route.table = table;
-  route.metric = metric == 0 && dst.family() == Family::v6 ? net::kV6Metric : metric;
-  return route;
-}
-
-template <typename T>
-void add_once(std::vector<T>& objects, const T& object) {
-  if (std::ranges::find(objects, object) == objects.end()) {
-    objects.push_back(object);
-  }
-}
-
-/// The kernel has one route for a destination, table and metric: the first one wins.
-/// False for one that is left out.
-bool add_route(Builder& b, const net::Route& route) {
-  auto& routes = b.desired.routing.routes;
-  const auto rival = std::ranges::find_if(
-      routes, [&](const net::Route& other) { return has_same_key(other, route); });
-  if (rival == routes.end()) {
-    routes.push_back(route);
-    return true;
-  }
-  if (*rival != route) {
-    b.desired.warnings.push_back("a second route to " + route.dst.to_string() + " in table " +
-                                 std::to_string(route.table) + " is left out");
-  }
-  return false;
-}
 
 /// True if the kernel makes a route of this key itself, with the address.
 bool is_connected(const Builder& b, const net::Route& route) {
@@ -83,8 +31,29 @@ void plan_addresses(Builder& b) {
     address.has_no_dad =
         ip.address.family() == Family::v6 && b.conf.ipv6.dad != cni::DadMode::kernel;
     add_once(b.desired.addresses, address);
+  }
+}
+
+/// Whom to probe: the addresses' gateways, and those by which the NIC's defaults go. Asked from an
+/// address of the NIC.
+void plan_gateways(Builder& b) {
+  auto& gateways = b.desired.gateways;
+  for (const cni::IpConfig& ip : b.ipam.ips) {
     if (const auto gateway = gateway_of(ip, b.ipam)) {
-      add_once(b.desired.gateways, {ip.address.address, *gateway});
+      add_once(gateways, {ip.address.address, *gateway});
+    }
+  }
+  for (const net::Route& route : b.desired.routing.routes) {
+    const bool is_used =
+        route.dst.is_default() && (route.table == b.place.table || route.table == net::kTableMain);
+    const auto own = std::ranges::find_if(b.ipam.ips, [&](const cni::IpConfig& ip) {
+      return ip.address.family() == route.dst.family();
+    });
+    const bool is_new =
+        route.gateway &&
+        std::ranges::find(gateways, *route.gateway, &probe::Target::gateway) == gateways.end();
+    if (is_used && is_new && own != b.ipam.ips.end()) {
+      gateways.push_back({own->address.address, *route.gateway});
     }
   }
 }
@@ -124,84 +93,6 @@ void plan_connected(Builder& b) {
   }
 }
 
-/// Without it the NIC's traffic would go on to main and leave by eth0.
-void add_wall(Builder& b, Family family) {
-  net::Route wall =
-      make_route(b, ip::Prefix::any(family), std::nullopt, b.place.table, kHighestMetric);
-  wall.type = net::RouteType::unreachable;
-  wall.nic = net::IfIndex::none;
-  add_route(b, wall);
-  if (!b.ipam.ips.empty()) {
-    b.desired.warnings.push_back(std::string("IPAM gives no gateway for ") +
-                                 (family == Family::v4 ? "IPv4" : "IPv6") +
-                                 ": the NIC reaches its own subnet only");
-  }
-}
-
-net::Route make_default(const Builder& b, const cni::RouteConfig* wanted,
-                        const std::optional<ip::Address>& gateway, Family family) {
-  const std::uint32_t metric = wanted != nullptr ? wanted->priority.value_or(0) : 0;
-  net::Route route = make_route(b, ip::Prefix::any(family), gateway, b.place.table, metric);
-  if (wanted != nullptr) {
-    route.mtu = wanted->mtu.value_or(0);
-    route.advmss = wanted->advmss.value_or(0);
-  }
-  return route;
-}
-
-void warn_of_other_gateways(Builder& b, Family family, const std::optional<ip::Address>& chosen) {
-  for (const cni::IpConfig& ip : b.ipam.ips) {
-    const auto gateway = gateway_of(ip, b.ipam);
-    if (ip.address.family() == family && gateway && gateway != chosen) {
-      b.desired.warnings.push_back(
-          "gateway " + gateway->to_string() + " of address " + ip.address.to_string() +
-          " is left out: the NIC's default goes by " + chosen->to_string());
-    }
-  }
-}
-
-/// T's default, or a wall. Further ones of IPAM have their places if their priorities differ.
-void plan_default(Builder& b, Family family) {
-  const auto gateway = first_gateway(b.ipam, family);
-  const auto defaults = find_defaults(b.ipam, family);
-  if (!gateway && defaults.empty()) {
-    add_wall(b, family);
-    return;
-  }
-  add_route(b, make_default(b, defaults.empty() ? nullptr : defaults.front(), gateway, family));
-  for (const cni::RouteConfig* wanted : defaults) {
-    if (wanted != defaults.front()) {
-      add_route(b, make_default(b, wanted, wanted->gateway ? wanted->gateway : gateway, family));
-    }
-  }
-  warn_of_other_gateways(b, family, gateway);
-}
-
-/// `podDefaultRouteNic`: the pod's own default goes by this NIC.
-void plan_main_default(Builder& b, const std::string& ifname) {
-  if (b.conf.default_route_nic != ifname) {
-    return;
-  }
-  for (const Family family : kFamilies) {
-    const auto gateway = first_gateway(b.ipam, family);
-    if (!gateway || !has_family(b.ipam, family)) {
-      continue;
-    }
-    const auto defaults = find_defaults(b.ipam, family);
-    net::Route route =
-        make_default(b, defaults.empty() ? nullptr : defaults.front(), gateway, family);
-    route.table = net::kTableMain;
-    route.metric = b.main_metric();
-    add_route(b, route);
-    cni::RouteConfig shown = defaults.empty() ? cni::RouteConfig{} : *defaults.front();
-    shown.dst = route.dst;
-    shown.gateway = gateway;
-    shown.priority = route.metric;
-    b.desired.main_routes.push_back(shown);
-    b.desired.default_families.push_back(family);
-  }
-}
-
 void add_policy_route(Builder& b, const cni::PolicyRoute& wanted) {
   if (has_family(b.ipam, wanted.dst.family())) {
     add_route(b, make_route(b, wanted.dst, wanted.gateway, b.place.table, 0));
@@ -216,29 +107,20 @@ void plan_node_routes(Builder& b) {
   for (const NodePath& path : b.facts.node_paths) {
     const Family family = path.overlay.family();
     const auto hop = find_next_hop(b.facts, b.place.overlay_table, family);
-    for (const ip::Address& address : b.facts.host_addresses) {
-      if (hop && address.family() == family && has_family(b.ipam, family)) {
+    if (!hop || !has_family(b.ipam, family)) {
+      continue;
+    }
+    std::vector<ip::Address> addresses = b.facts.host_addresses;
+    if (path.source) {
+      add_once(addresses, *path.source);  // the node asks from it, whatever is kept in main
+    }
+    for (const ip::Address& address : addresses) {
+      if (address.family() == family) {
         add_route(b, make_overlay_route(*b.facts.overlay, *hop, ip::Prefix::host(address),
                                         b.place.table, net::kV6Metric));
       }
     }
   }
-}
-
-net::Route to_route(const Builder& b, const cni::RouteConfig& wanted, std::uint32_t table,
-                    std::uint32_t metric) {
-  // Scope link says "no gateway", whatever the address has (RFC 3549, RT_SCOPE_LINK).
-  constexpr std::uint32_t kScopeLink = 253;
-  const bool has_no_gateway = wanted.scope && *wanted.scope >= kScopeLink;
-  auto implied = has_no_gateway ? std::nullopt : first_gateway(b.ipam, wanted.dst.family());
-  if (implied && wanted.dst == ip::Prefix::host(*implied)) {
-    implied.reset();  // the route to the gateway itself
-  }
-  net::Route route =
-      make_route(b, wanted.dst, wanted.gateway ? wanted.gateway : implied, table, metric);
-  route.mtu = wanted.mtu.value_or(0);
-  route.advmss = wanted.advmss.value_or(0);
-  return route;
 }
 
 /// The cluster's prefix that a route of IPAM would take away from the overlay NIC.
@@ -268,7 +150,7 @@ void plan_route(Builder& b, const cni::RouteConfig& wanted) {
     add_route(b, to_route(b, wanted, *wanted.table, wanted.priority.value_or(0)));
     return;
   }
-  add_route(b, to_route(b, wanted, b.place.table, 0));
+  add_route(b, to_route(b, wanted, b.place.table, wanted.priority.value_or(0)));
   if (const auto covering = find_covering(b, wanted.dst)) {
     b.desired.warnings.push_back("IPAM's route to " + wanted.dst.to_string() + " lies in " +
                                  covering->to_string() + ", which is kept on " +
@@ -306,6 +188,22 @@ void plan_routed(Builder& b) {
   }
 }
 
+/// The first one that was there counts, as with the standard macvlan plugin.
+bool has_rival(Builder& b, const cni::RouteConfig& wanted, std::uint32_t metric) {
+  const net::Route route = to_route(b, wanted, net::kTableMain, metric);
+  const auto& routes = b.facts.pod.routes;
+  const auto rival = std::ranges::find_if(routes, [&](const net::Route& other) {
+    return has_same_key(other, route) && other.nic != b.nic;
+  });
+  if (rival == routes.end()) {
+    return false;
+  }
+  b.desired.warnings.push_back("IPAM's route to " + wanted.dst.to_string() +
+                               " is left out: there is \"" +
+                               describe(*rival, b.facts.pod.name_of(rival->nic)) + '"');
+  return true;
+}
+
 /// Like the standard macvlan plugin: IPAM's routes are the pod's routes.
 void plan_plain(Builder& b) {
   if (!b.conf.policy_routes.empty()) {
@@ -316,10 +214,22 @@ void plan_plain(Builder& b) {
   for (const cni::RouteConfig& route : b.ipam.routes) {
     if (route.table) {
       add_route(b, to_route(b, route, *route.table, route.priority.value_or(0)));
-    } else {
+    } else if (!has_rival(b, route, route.priority.value_or(0))) {
       add_to_main(b, route, route.priority.value_or(0));
     }
   }
+}
+
+Result<void> check_mtu(const cni::NetConf& conf, const Facts& facts, const cni::AddResult& ipam) {
+  for (const cni::IpConfig& ip : ipam.ips) {
+    if (ip.address.family() == Family::v6 && mtu_of(conf, facts) < kLeastV6Mtu) {
+      return fail(Code::bad_config, "IPAM's address " + ip.address.to_string() +
+                                        ": the NIC's mtu " + std::to_string(mtu_of(conf, facts)) +
+                                        " is too small for IPv6, which needs " +
+                                        std::to_string(kLeastV6Mtu));
+    }
+  }
+  return {};
 }
 
 Result<void> check_policy_routes(const cni::NetConf& conf, const cni::AddResult& ipam) {
@@ -352,10 +262,15 @@ Result<DesiredNic> plan_nic(const cni::NetConf& conf, const Facts& facts, const 
                             const cni::AddResult& result) {
   const cni::AddResult ipam = normalize(result);
   MVR_TRY(check_lease(ipam, facts, place));
+  MVR_TRY(check_mtu(conf, facts, ipam));
   MVR_TRY(check_policy_routes(conf, ipam));
   MVR_TRY(check_default(conf, place, ifname, ipam));
   Builder builder{conf, facts, place, nic, ipam, {}};
   plan_addresses(builder);
+  if (conf.host_rule_table != 0 && !facts.overlay) {
+    builder.desired.warnings.emplace_back(
+        "hostRuleTable is of no use: the pod has no overlay NIC by which the node could reach it");
+  }
   if (place.is_routed) {
     plan_routed(builder);
     plan_rules(builder, ifname);
@@ -363,6 +278,7 @@ Result<DesiredNic> plan_nic(const cni::NetConf& conf, const Facts& facts, const 
   } else {
     plan_plain(builder);
   }
+  plan_gateways(builder);
   return std::move(builder.desired);
 }
 

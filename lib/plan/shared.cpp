@@ -102,6 +102,21 @@ net::Route make_overlay_route(const Overlay& overlay, const NextHop& hop, const 
 
 namespace {
 
+/// Main's defaults may go when T0 has their copies; those stay as they are.
+void keep_default(const Facts& facts, const Place& place, ip::Family family, const NextHop& hop,
+                  Routing& routing) {
+  const ip::Prefix any = ip::Prefix::any(family);
+  const auto is_copy = [&](const net::Route& route) {
+    return route.dst == any && route.table == place.overlay_table &&
+           leaves_by(route, *facts.overlay);
+  };
+  std::ranges::copy_if(facts.pod.routes, std::back_inserter(routing.routes), is_copy);
+  if (std::ranges::none_of(facts.pod.routes, is_copy)) {
+    routing.routes.push_back(
+        make_overlay_route(*facts.overlay, hop, any, place.overlay_table, net::kV6Metric));
+  }
+}
+
 /// T0: what the overlay NIC has in main, so that its replies leave by it whatever the rails bring.
 void plan_overlay_table(const Facts& facts, const Place& place, ip::Family family,
                         const std::optional<NextHop>& hop, Routing& routing) {
@@ -118,12 +133,7 @@ void plan_overlay_table(const Facts& facts, const Place& place, ip::Family famil
     }
   }
   if (!has_default && hop) {
-    // Main's default may go when T0 has its copy; that one stays as it is.
-    const net::Route* copy = find_default(facts, family, place.overlay_table);
-    routing.routes.push_back(copy != nullptr
-                                 ? *copy
-                                 : make_overlay_route(*facts.overlay, *hop, ip::Prefix::any(family),
-                                                      place.overlay_table, net::kV6Metric));
+    keep_default(facts, place, family, *hop, routing);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <array>
 
 #include "mvr/plan/rdma.hpp"
+#include "mvr/plan/vlan.hpp"
 
 namespace mvr::plan {
 namespace {
@@ -87,19 +88,10 @@ Result<void> apply_one(Kernel& kernel, const RemoveLink& step) {
 Result<void> apply_one(Kernel& kernel, const SetSysctls& step) {
   return kernel.write_pod_sysctls(step.sysctls);
 }
-/// Up when its master is; until then the kernel refuses it, and later does it by itself.
-Result<void> raise_vlan(Kernel& kernel, net::IfIndex index) {
-  net::LinkChange change;
-  change.index = index;
-  change.up = true;
-  Result<void> done = kernel.change_link(Where::host, change);
-  return !done && done.error().sys_errno == ENETDOWN ? Result<void>() : done;
-}
-
 Result<void> apply_one(Kernel& kernel, const CreateVlan& step) {
   MVR_TRY(kernel.create_vlan(step.spec));
   const auto made = MVR_TRY(kernel.read_link(Where::host, step.spec.name));
-  return made ? raise_vlan(kernel, made->index) : Result<void>();
+  return made ? raise_vlan(kernel, *made) : Result<void>();
 }
 Result<void> apply_one(Kernel& kernel, const RemoveVlan& step) {
   return kernel.delete_link(Where::host, step.index);

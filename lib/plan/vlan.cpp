@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mvr/plan/vlan.hpp"
 
+#include <errno.h>
 #include <net/if.h>
 
 namespace mvr::plan {
@@ -43,6 +44,19 @@ Result<std::optional<net::Link>> find_vlan(Kernel& kernel, const net::Link& mast
 net::VlanSpec make_vlan_spec(const net::Link& master, std::uint16_t id) {
   const std::string name = full_name(master, id);
   return {name.size() < IFNAMSIZ ? name : short_name(master, id), master.index, id, master.mac};
+}
+
+Result<void> raise_vlan(Kernel& kernel, const net::Link& vlan) {
+  const std::string conf = "ipv6/conf/" + vlan.name;
+  Result<void> done = kernel.write_host_sysctls({{conf + "/accept_ra", "0"}});
+  if (!done && done.error().sys_errno != ENOENT) {  // IPv6 may be missing
+    return done;
+  }
+  net::LinkChange change;
+  change.index = vlan.index;
+  change.up = true;
+  done = kernel.change_link(Where::host, change);
+  return !done && done.error().sys_errno == ENETDOWN ? Result<void>() : done;
 }
 
 net::Link foresee_vlan(const net::Link& master, std::uint16_t id) {

@@ -13,14 +13,16 @@
 namespace mvr::plugin {
 namespace {
 
-/// What a NIC is set to once its MAC is known.
-net::LinkChange make_change(const Ground& ground, net::IfIndex index) {
+/// The flags come before `up`: of a passthru NIC that is up already the kernel (6.18) counts
+/// allmulti for its master, and forgets to take it back.
+std::vector<plan::Step> flag_steps(const Ground& ground, net::IfIndex index) {
   net::LinkChange change;
   change.index = index;
   change.promisc = ground.link.promisc;
   change.allmulti = ground.link.allmulti;
-  change.up = true;
-  return change;
+  const bool has_flags = change.promisc || change.allmulti;
+  return has_flags ? std::vector<plan::Step>{plan::ChangeLink{change, ground.link.name}}
+                   : std::vector<plan::Step>();
 }
 
 /// The link as the kernel made it, then its sysctls, name and state. One whose MAC is to come from
@@ -31,10 +33,12 @@ Result<net::Link> raise_link(Attempt& a, const Ground& ground) {
   if (!link || !link->mac) {
     return fail(Code::link_failed, "the new link " + temporary + " has vanished from the pod");
   }
-  net::LinkChange change = make_change(ground, link->index);
+  net::LinkChange change;
+  change.index = link->index;
   change.name = ground.link.name;
   change.alias = ground.link.alias;
   change.up = !a.call.conf.mac_prefix;
+  MVR_TRY(a.link.run(flag_steps(ground, link->index), a.call.budget));
   MVR_TRY(a.link.run({plan::SetSysctls{sysctls_of(ground.link, temporary)},
                       plan::ChangeLink{change, ground.link.name, link->mac}},
                      a.call.budget));
@@ -48,8 +52,10 @@ Result<void> set_mac(Attempt& a, const Ground& ground, const cni::AddResult& ipa
   if (!a.call.conf.mac_prefix) {
     return {};
   }
-  net::LinkChange change = make_change(ground, link.index);
+  net::LinkChange change;
+  change.index = link.index;
   change.mac = MVR_TRY(plan::make_mac(*a.call.conf.mac_prefix, ipam));
+  change.up = true;
   link.mac = change.mac;
   return a.link.run({plan::ChangeLink{change, ground.link.name, link.mac}}, a.call.budget);
 }
@@ -71,6 +77,22 @@ Result<cni::AddResult> ask_ipam(Attempt& a) {
   return result;
 }
 
+void append_new(std::vector<std::string>& texts, const std::vector<std::string>& more) {
+  for (const std::string& text : more) {
+    if (std::ranges::find(texts, text) == texts.end()) {
+      texts.push_back(text);
+    }
+  }
+}
+
+/// Behind that of an earlier plugin, whose domain stays: there is only one.
+void append_dns(cni::Dns& dns, const cni::Dns& ours) {
+  append_new(dns.nameservers, ours.nameservers);
+  append_new(dns.search, ours.search);
+  append_new(dns.options, ours.options);
+  dns.domain = dns.domain.empty() ? ours.domain : dns.domain;
+}
+
 /// ADD's answer: what an earlier plugin of the chain has made, and our NIC.
 cni::AddResult make_result(const Attempt& a, const net::Link& link, const cni::AddResult& ipam,
                            const plan::DesiredNic& nic) {
@@ -88,10 +110,7 @@ cni::AddResult make_result(const Attempt& a, const net::Link& link, const cni::A
     result.ips.push_back(ip);
   }
   std::ranges::copy(nic.main_routes, std::back_inserter(result.routes));
-  const bool has_own_dns = a.call.conf.dns != cni::Dns{};
-  if (has_own_dns || ipam.dns != cni::Dns{}) {
-    result.dns = has_own_dns ? a.call.conf.dns : ipam.dns;
-  }
+  append_dns(result.dns, a.call.conf.dns != cni::Dns{} ? a.call.conf.dns : ipam.dns);
   return result;
 }
 

@@ -88,6 +88,20 @@ Result<Mismatches> verify_sysctls(plan::Kernel& kernel, const plan::DesiredLink&
   return plan::verify_sysctls(wanted, MVR_TRY(kernel.read_pod_sysctls(paths)));
 }
 
+/// T0's copies of the defaults that this NIC has taken over. With them the overlay NIC may have
+/// lost all that tells how it reached the world.
+void add_copies(const std::optional<state::Record>& record, const plan::Place& place,
+                std::vector<net::Route>& routes) {
+  const bool has_copies = record && place.overlay_table != 0;
+  for (net::Route copy : has_copies ? record->overlay_defaults : std::vector<net::Route>()) {
+    copy.table = place.overlay_table;
+    copy.protocol = net::kOurMark;
+    if (std::ranges::find(routes, copy) == routes.end()) {
+      routes.push_back(copy);
+    }
+  }
+}
+
 /// Addresses and routing of a link that is there.
 Result<Mismatches> verify_network(const Call& call, plan::Kernel& kernel, const plan::Facts& facts,
                                   const std::optional<state::Record>& record,
@@ -100,6 +114,7 @@ Result<Mismatches> verify_network(const Call& call, plan::Kernel& kernel, const 
   const auto shared = plan_shared(call.conf, facts, place);
   plan::Routing routing = nic.routing;
   std::ranges::copy(shared.routing.routes, std::back_inserter(routing.routes));
+  add_copies(record, place, routing.routes);
   std::ranges::copy(shared.routing.rules, std::back_inserter(routing.rules));
   Mismatches all = verify_addresses(nic.addresses, facts.pod, interface.name);
   append(all, verify_routing(routing, facts.pod, interface.name));

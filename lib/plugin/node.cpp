@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "mvr/base/fd.hpp"
 #include "mvr/plan/step.hpp"
 #include "mvr/plan/vlan.hpp"
 #include "mvr/state/lock.hpp"
@@ -18,9 +19,10 @@ using plan::Step;
 using plan::Where;
 
 /// One lock for all that pods share on the node: between looking who uses a thing and making or
-/// removing it, nobody else does either.
+/// removing it, nobody else does either. Without stateDir there is nobody else.
 Result<Fd> lock_node(const Call& call, const Budget& budget) {
-  return state::lock_directory(call.conf.state_dir, budget);
+  auto lock = state::lock_directory(call.conf.state_dir, budget);
+  return !lock && lock.error().sys_errno == ENOENT ? Result<Fd>(Fd()) : std::move(lock);
 }
 
 /// True when the journal of another attachment fits.
@@ -47,7 +49,7 @@ Error explain(Error error) {
         "; another interface has this name, or the VLAN has been moved to another network "
         "namespace";
   } else if (error.sys_errno == EOPNOTSUPP) {
-    error.msg += "; this kernel has no VLANs, load 8021q";
+    error.msg += "; this kernel has no VLANs (load 8021q), or the master takes none";
   }
   return error;
 }
@@ -63,19 +65,25 @@ Result<void> create_vlan(const Call& call, plan::Kernel& kernel, const net::Link
 
 /// One of ours may be down if its maker was killed, or if it was made on a master that was down.
 Result<void> raise_if_ours(plan::Kernel& kernel, const net::Link& vlan) {
-  if (!net::is_our_vlan(vlan) || vlan.is_up) {
-    return {};
-  }
-  net::LinkChange change;
-  change.index = vlan.index;
-  change.up = true;
-  Result<void> done = kernel.change_link(Where::host, change);
-  const bool must_wait = !done && done.error().sys_errno == ENETDOWN;
-  return must_wait ? Result<void>() : done;
+  return net::is_our_vlan(vlan) && !vlan.is_up ? plan::raise_vlan(kernel, vlan) : Result<void>();
 }
 
 std::string describe(const net::Link& master, std::uint16_t id) {
   return "VLAN " + std::to_string(id) + " of master " + master.name;
+}
+
+/// True if other attachments need it: their NICs lie on it, or a VLAN of it that is theirs.
+bool is_used_by_pods(const Call& call, const state::Record& own, net::IfIndex vlan) {
+  return is_in_other_journals(call, own, [&](const state::Record& other) {
+    return other.vlan == own.vlan || other.master_index == to_int(vlan) ||
+           (other.vlan && other.vlan->master == vlan);
+  });
+}
+
+/// What lies on an interface in its own namespace. rtnetlink tells of bonds, bridges and VRFs only.
+bool has_upper(const std::string& name) {
+  return std::ranges::any_of(list_directory("/sys/class/net/" + name),
+                             [](const auto& entry) { return entry.starts_with("upper_"); });
 }
 
 /// True if the node itself has put it to use since.
@@ -89,28 +97,35 @@ Result<bool> is_used_by_node(plan::Kernel& kernel, const net::Link& vlan) {
       }
     }
   }
-  return vlan.upper != net::IfIndex::none;
+  return vlan.upper != net::IfIndex::none || has_upper(vlan.name);
 }
 
-Result<void> remove_vlan(const Call& call, plan::Kernel& kernel, const state::Record& record) {
-  const auto lock = MVR_TRY(lock_node(call, Budget::grace(kGrace)));
-  const auto uses_it = [&](const state::Record& other) { return other.vlan == record.vlan; };
-  const auto master = MVR_TRY(kernel.read_link(Where::host, record.vlan->master));
-  if (!master || is_in_other_journals(call, record, uses_it)) {
-    return {};
+/// The VLAN of the record as it is now, if it is ours.
+Result<std::optional<net::Link>> find_our_vlan(plan::Kernel& kernel,
+                                               const state::VlanRecord& record) {
+  const auto master = MVR_TRY(kernel.read_link(Where::host, record.master));
+  if (!master) {
+    return std::nullopt;
   }
-  const auto vlan = MVR_TRY(plan::find_vlan(kernel, *master, record.vlan->id));
-  if (!vlan || !net::is_our_vlan(*vlan) || MVR_TRY(is_used_by_node(kernel, *vlan))) {
-    return {};
-  }
-  return summarize(remove_all(call, kernel, {plan::RemoveVlan{vlan->index, vlan->name}}));
+  auto vlan = MVR_TRY(plan::find_vlan(kernel, *master, record.id));
+  return vlan && net::is_our_vlan(*vlan) ? std::move(vlan) : std::nullopt;
 }
 
-/// The selector and the table are what counts: a rule of somebody else does as well.
+/// The journal counts no more.
+Result<void> disclaim_vlan(state::Journal& journal) {
+  state::Record record = *journal.record();
+  record.vlan.reset();
+  record.master_index = 0;
+  return journal.write(record);
+}
+
+/// The selector and the table are what counts, if main is not asked first: a rule of somebody else
+/// does as well.
 bool has_rule(const std::vector<net::Rule>& rules, const net::Rule& wanted) {
+  constexpr std::uint32_t kMainRulePriority = 32766;
   return std::ranges::any_of(rules, [&](const net::Rule& rule) {
     return rule.table == wanted.table && !rule.from && rule.oif.empty() &&
-           !rule.has_other_selectors;
+           !rule.has_other_selectors && rule.priority < kMainRulePriority;
   });
 }
 
@@ -159,27 +174,67 @@ Result<std::vector<Step>> rule_removals(plan::Kernel& kernel, std::uint32_t tabl
   return steps;
 }
 
-Result<void> remove_node_routes(const Call& call, plan::Kernel& kernel,
-                                const state::Record& record) {
-  const auto lock = MVR_TRY(lock_node(call, Budget::grace(kGrace)));
+/// Whether the rule is still needed. Journals tell of routes that are about to be made, the table
+/// of those whose journals are lost.
+Result<bool> is_table_used(const Call& call, plan::Kernel& kernel, const state::Record& own) {
+  const std::uint32_t table = own.host_rule_table;
+  if (is_in_other_journals(
+          call, own, [&](const state::Record& other) { return other.host_rule_table == table; })) {
+    return true;
+  }
+  for (const ip::Family family : {ip::Family::v4, ip::Family::v6}) {
+    const auto left = MVR_TRY(kernel.read_host_table(family, table));
+    if (std::ranges::find(left, net::kOurMark, &net::Route::protocol) != left.end()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Result<void> remove_routes(const Call& call, plan::Kernel& kernel, const state::Record& record) {
   std::vector<Step> steps;
   for (const net::Route& route : record.node_routes) {
     const auto link = MVR_TRY(kernel.read_link(Where::host, route.nic));
     steps.emplace_back(plan::ChangeRoute{Op::remove, route, link ? link->name : "", Where::host});
   }
-  MVR_TRY(summarize(remove_all(call, kernel, steps)));
-  const auto uses_it = [&](const state::Record& other) {
-    return other.host_rule_table == record.host_rule_table;
-  };
-  if (is_in_other_journals(call, record, uses_it)) {
-    return {};
-  }
-  const auto rules = MVR_TRY(rule_removals(kernel, record.host_rule_table));
-  return summarize(remove_all(call, kernel, rules));
+  return summarize(remove_all(call, kernel, steps));
 }
 
-std::vector<Error> to_list(Result<void> done) {
-  return done ? std::vector<Error>() : std::vector<Error>{std::move(done).error()};
+Result<void> remove_rules(const Call& call, plan::Kernel& kernel, std::uint32_t table) {
+  return summarize(remove_all(call, kernel, MVR_TRY(rule_removals(kernel, table))));
+}
+
+/// The journal counts no more.
+Result<void> disclaim_table(state::Journal& journal) {
+  state::Record record = *journal.record();
+  record.host_rule_table = 0;
+  record.node_routes.clear();
+  return journal.write(record);
+}
+
+/// What a journal would say that has been lost. Another pod may have the NIC's addresses by now, so
+/// the routes must lead to this one.
+Result<state::Record> find_lost_routes(const Call& call, plan::Kernel& kernel,
+                                       const plan::PodState& pod,
+                                       const std::vector<ip::Address>& addresses) {
+  const auto is_pods = [&](const ip::Address& address) {
+    return std::ranges::any_of(
+        pod.addresses, [&](const net::IfAddress& one) { return one.prefix.address == address; });
+  };
+  const auto is_lost = [&](const net::Route& route) {
+    return route.protocol == net::kOurMark && route.gateway && is_pods(*route.gateway) &&
+           std::ranges::any_of(addresses, [&](const ip::Address& address) {
+             return route.dst == ip::Prefix::host(address);
+           });
+  };
+  state::Record record;
+  record.attachment = call.attachment();
+  record.host_rule_table = call.conf.host_rule_table;
+  for (const ip::Family family : {ip::Family::v4, ip::Family::v6}) {
+    const auto routes = MVR_TRY(kernel.read_host_table(family, record.host_rule_table));
+    std::ranges::copy_if(routes, std::back_inserter(record.node_routes), is_lost);
+  }
+  return record;
 }
 
 }  // namespace
@@ -199,9 +254,23 @@ Result<net::Link> take_vlan(const Call& call, plan::Kernel& kernel, const state:
               : fail(Code::master_unusable, describe(master, record.id) + " has vanished");
 }
 
-std::vector<Error> release_vlan(const Call& call, plan::Kernel& kernel,
-                                const state::Record& record) {
-  return record.vlan ? to_list(remove_vlan(call, kernel, record)) : std::vector<Error>();
+Result<void> release_vlan(const Call& call, plan::Kernel& kernel, state::Journal& journal) {
+  if (!journal.record() || !journal.record()->vlan) {
+    return {};
+  }
+  const auto lock = MVR_TRY(lock_node(call, Budget::grace(kGrace)));
+  const state::Record& record = *journal.record();
+  const auto vlan = MVR_TRY(find_our_vlan(kernel, *record.vlan));
+  if (!vlan) {
+    return {};
+  }
+  if (is_used_by_pods(call, record, vlan->index)) {
+    return disclaim_vlan(journal);
+  }
+  if (MVR_TRY(is_used_by_node(kernel, *vlan))) {
+    return {};
+  }
+  return summarize(remove_all(call, kernel, {plan::RemoveVlan{vlan->index, vlan->name}}));
 }
 
 Result<void> make_node_routes(const Call& call, plan::Kernel& kernel, const plan::Routing& wanted,
@@ -214,10 +283,29 @@ Result<void> make_node_routes(const Call& call, plan::Kernel& kernel, const plan
   return steps.run(on_node(plan::routing_steps(wanted, node, {}, "")), call.budget);
 }
 
-std::vector<Error> release_node_routes(const Call& call, plan::Kernel& kernel,
-                                       const state::Record& record) {
-  return record.host_rule_table != 0 ? to_list(remove_node_routes(call, kernel, record))
-                                     : std::vector<Error>();
+Result<void> release_node_routes(const Call& call, plan::Kernel& kernel, state::Journal& journal) {
+  if (!journal.record() || journal.record()->host_rule_table == 0) {
+    return {};
+  }
+  const auto lock = MVR_TRY(lock_node(call, Budget::grace(kGrace)));
+  const state::Record& record = *journal.record();
+  MVR_TRY(remove_routes(call, kernel, record));
+  return MVR_TRY(is_table_used(call, kernel, record))
+             ? disclaim_table(journal)
+             : remove_rules(call, kernel, record.host_rule_table);
+}
+
+Result<void> release_lost_routes(const Call& call, plan::Kernel& kernel, const plan::PodState& pod,
+                                 const std::vector<ip::Address>& addresses) {
+  if (call.conf.host_rule_table == 0 || addresses.empty()) {
+    return {};
+  }
+  const auto lock = MVR_TRY(lock_node(call, Budget::grace(kGrace)));
+  const state::Record record = MVR_TRY(find_lost_routes(call, kernel, pod, addresses));
+  MVR_TRY(remove_routes(call, kernel, record));
+  return MVR_TRY(is_table_used(call, kernel, record))
+             ? Result<void>()
+             : remove_rules(call, kernel, record.host_rule_table);
 }
 
 Result<std::vector<plan::Mismatch>> verify_node_routes(plan::Kernel& kernel,

@@ -20,17 +20,22 @@ namespace mvr::plugin {
 Result<net::Link> take_vlan(const Call& call, plan::Kernel& kernel, const state::VlanRecord& vlan,
                             plan::Transaction& steps);
 
-/// Removes the record's VLAN if it is ours and nobody else uses it.
-std::vector<Error> release_vlan(const Call& call, plan::Kernel& kernel,
-                                const state::Record& record);
+/// Removes the journal's VLAN if it is ours and nobody else uses it. If others do, the journal
+/// names it no more: of NICs that go at the same time the last one takes it along.
+Result<void> release_vlan(const Call& call, plan::Kernel& kernel, state::Journal& journal);
 
 /// The rules and routes of `hostRuleTable`; what is there already is left alone.
 Result<void> make_node_routes(const Call& call, plan::Kernel& kernel, const plan::Routing& wanted,
                               plan::Transaction& steps);
 
-/// Removes the record's routes, and the rules with the last routes of the table.
-std::vector<Error> release_node_routes(const Call& call, plan::Kernel& kernel,
-                                       const state::Record& record);
+/// Removes the journal's routes, and the rules with the last routes of the table. If others use it,
+/// the journal names it no more, as with a VLAN.
+Result<void> release_node_routes(const Call& call, plan::Kernel& kernel, state::Journal& journal);
+
+/// The same for a pod's NIC whose journal is lost.
+/// \param addresses those of the NIC
+Result<void> release_lost_routes(const Call& call, plan::Kernel& kernel, const plan::PodState& pod,
+                                 const std::vector<ip::Address>& addresses);
 
 /// What CHECK finds of `wanted` on the node.
 Result<std::vector<plan::Mismatch>> verify_node_routes(plan::Kernel& kernel,

@@ -8,6 +8,15 @@
 namespace mvr::plugin {
 namespace {
 
+/// True also for a VLAN of ours that waits to be set up, as ADD does it.
+Result<bool> is_usable(plan::Kernel& kernel, const net::Link& master) {
+  if (master.is_up || !net::is_our_vlan(master)) {
+    return master.is_up;
+  }
+  const auto lower = MVR_TRY(kernel.read_link(plan::Where::host, master.lower));
+  return lower && lower->is_up;
+}
+
 /// The master, and its RDMA device if the configuration insists on one.
 Result<void> check_master(const Call& call) {
   if (call.conf.link_in_container) {
@@ -17,7 +26,7 @@ Result<void> check_master(const Call& call) {
   const auto kernel = MVR_TRY(plan::open_linux_kernel(host, host));
   const net::Link master = MVR_TRY(look_for_master(
       call.conf, [&](const cni::NetConf& named) { return find_master(*kernel, named); }));
-  if (!master.is_up) {
+  if (!MVR_TRY(is_usable(*kernel, master))) {
     return fail(Code::unavailable, "master " + master.name + " is down");
   }
   return check_rdma(call, *kernel, master);

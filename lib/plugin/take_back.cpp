@@ -65,19 +65,13 @@ void take_back(Attempt& a) {
   if (releases_over_link(a.call.conf)) {
     release();
   }
-  const auto give_back = [&](auto release_on_node) {
-    if (a.journal.record()) {
-      std::ranges::move(release_on_node(a.call, a.kernel, *a.journal.record()),
-                        std::back_inserter(errors));
-    }
-  };
-  give_back(release_node_routes);
+  note(release_node_routes(a.call, a.kernel, a.journal));
   std::ranges::move(a.network.undo(), std::back_inserter(errors));
   note(take_back_rdma(a, errors));
   release();
   std::ranges::move(a.link.undo(), std::back_inserter(errors));
   note(take_back_shared(a, errors));
-  give_back(release_vlan);
+  note(release_vlan(a.call, a.kernel, a.journal));
   if (a.journal.record()) {
     note(withdraw_device(*a.journal.record()));
   }

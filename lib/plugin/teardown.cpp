@@ -130,6 +130,23 @@ std::vector<Step> restore_steps(const Remains& remains, const PodState& pod,
   return steps;
 }
 
+/// The NIC's addresses as far as they can be told without a journal.
+std::vector<ip::Address> find_addresses(const Remains& remains, const PodState& pod,
+                                        const net::Link* link) {
+  std::vector<ip::Address> found;
+  for (const net::IfAddress& address : pod.addresses) {
+    if (link != nullptr && address.index == link->index) {
+      found.push_back(address.prefix.address);
+    }
+  }
+  if (remains.prev_result) {
+    for (const cni::IpConfig& ip : remains.prev_result->ips) {
+      found.push_back(ip.address.address);
+    }
+  }
+  return found;
+}
+
 /// An address must be silent before IPAM may give it to another pod.
 std::vector<Step> address_steps(const PodState& pod, const net::Link& link) {
   std::vector<Step> steps;
@@ -157,7 +174,9 @@ class Teardown {
     }
     note(return_rdma_device());
     note(open_kernel());
-    note(release_on_node(release_node_routes));
+    if (kernel_) {
+      note(release_node_routes(call_, *kernel_, journal_));
+    }
     note(remove_routing());
     call_.timeline.end_phase("routing");
     // RTM_DELLINK waits 16 to 20 ms for the kernel's readers; IPAM works meanwhile.
@@ -169,7 +188,9 @@ class Teardown {
       note(start_ipam());
     }
     note(remove_shared());
-    note(release_on_node(release_vlan));
+    if (kernel_) {
+      note(release_vlan(call_, *kernel_, journal_));
+    }
     if (remains_.record) {
       note(withdraw_device(*remains_.record));
     }
@@ -210,12 +231,6 @@ class Teardown {
 
   [[nodiscard]] bool has_pod() const { return kernel_ && remains_.pod != nullptr; }
 
-  std::vector<Error> release_on_node(std::vector<Error> (*release)(const Call&, plan::Kernel&,
-                                                                   const state::Record&)) {
-    return kernel_ && remains_.record ? release(call_, *kernel_, *remains_.record)
-                                      : std::vector<Error>();
-  }
-
   /// The NIC's own routing, and the shared one if no other NIC of ours is there.
   Result<void> remove_routing() {
     if (!has_pod()) {
@@ -227,7 +242,10 @@ class Teardown {
     const net::Link* link = find_link(remains_, pod);
     link_ = link != nullptr ? std::optional(*link) : std::nullopt;
     is_last_ = is_last(pod, link);
-    note(remove_all(call_, *kernel_, restore_steps(remains_, pod, link)));
+    if (!remains_.record) {
+      note(release_lost_routes(call_, *kernel_, pod, find_addresses(remains_, pod, link)));
+    }
+    restore_default(pod, link);
     const std::uint32_t table = find_table(remains_, pod, link);
     note(remove_all(call_, *kernel_, removal_steps(pod, [&](std::uint32_t other) {
                       return is_last_ || (table != 0 && table == other);
@@ -240,6 +258,15 @@ class Teardown {
       may_answer_ = false;
     }
     return {};
+  }
+
+  /// An overlay NIC that is down or has lost its address cannot have its default back; ours goes
+  /// all the same.
+  void restore_default(const PodState& pod, const net::Link* link) {
+    for (const Error& error : remove_all(call_, *kernel_, restore_steps(remains_, pod, link))) {
+      call_.log.line(LogLevel::warn, "the pod's default route does not come back: " + error.msg,
+                     {{"details", error.details}});
+    }
   }
 
   Result<void> remove_link() {

@@ -29,7 +29,7 @@ Result<void> ConflictProbe::send_round() {
   for (const ip::Address& address : addresses_) {
     const ip::Address nobody = ip::Address::any(address.family());
     const bool is_sent = MVR_TRY(send_question(*socket_, options_, nobody, address));
-    if (!is_sent && rounds_ > 0 && rounds_ <= options_.attempts && missed_ < options_.attempts) {
+    if (!is_sent && rounds_ <= options_.attempts && missed_ < options_.attempts) {
       ++missed_;
       --rounds_;
       return {};

@@ -116,6 +116,22 @@ std::vector<std::uint8_t> make_packet(std::uint8_t type, const ip::Address& sour
 
 }  // namespace
 
+namespace {
+
+/// What a node must see of a probe and of an advertisement to all.
+/// \source RFC 4861, sections 7.1.1 and 7.1.2
+bool is_valid(const NdpMessage& message, Bytes packet) {
+  constexpr std::uint8_t kSolicited = 0x40;
+  const ip::Address destination = read_address(packet, kDestination);
+  if (message.is_advertisement) {
+    return !destination.is_multicast() || (packet[kFlags] & kSolicited) == 0;
+  }
+  return !message.source.is_any() ||
+         (!message.mac && destination == solicited_node(message.target));
+}
+
+}  // namespace
+
 std::optional<NdpMessage> parse_ndp(Bytes bytes) {
   const auto packet = trim(bytes);
   if (!packet || (*packet)[kCode] != 0 || compute_checksum(*packet) != 0) {
@@ -132,7 +148,8 @@ std::optional<NdpMessage> parse_ndp(Bytes bytes) {
   const std::uint8_t option =
       message.is_advertisement ? ND_OPT_TARGET_LINKADDR : ND_OPT_SOURCE_LINKADDR;
   if (message.target.is_multicast() ||
-      !read_options(packet->subspan(kOptions), option, message.mac)) {
+      !read_options(packet->subspan(kOptions), option, message.mac) ||
+      !is_valid(message, *packet)) {
     return std::nullopt;
   }
   return message;

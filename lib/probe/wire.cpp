@@ -23,6 +23,7 @@ using Bytes = std::span<const std::uint8_t>;
 
 constexpr std::uint32_t kKind = static_cast<std::uint32_t>(SKF_AD_OFF) + SKF_AD_PKTTYPE;
 constexpr std::uint32_t kProtocol = static_cast<std::uint32_t>(SKF_AD_OFF) + SKF_AD_PROTOCOL;
+constexpr std::uint32_t kHasTag = static_cast<std::uint32_t>(SKF_AD_OFF) + SKF_AD_VLAN_TAG_PRESENT;
 constexpr std::uint32_t kTag = static_cast<std::uint32_t>(SKF_AD_OFF) + SKF_AD_VLAN_TAG;
 
 /// The number in a VLAN tag; 0 = the frame belongs to none.
@@ -33,13 +34,16 @@ constexpr std::uint32_t kNeighbour = IPPROTO_ICMPV6 << 8U | 255U;
 
 /// ARP over Ethernet and IPv4, neighbour solicitations and advertisements; nothing that we send
 /// and nothing of a VLAN: a socket for all protocols gets those before the kernel has noticed that
-/// they are for somebody else. The socket is SOCK_DGRAM: offset 0 is the network header. A load
-/// behind the packet's end makes the kernel drop it.
+/// they are for somebody else. Up to Linux 6.1 a frame that has come by a VLAN below the NIC keeps
+/// the number of that, though it has no tag any more. The socket is SOCK_DGRAM: offset 0 is the
+/// network header. A load behind the packet's end makes the kernel drop it.
 auto make_filter() {
   return std::to_array<sock_filter>({
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kKind),                    // A = who it is for
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 22, 0),  // ours: drop
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kTag),                     // A = tag, 0 without one
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 24, 0),  // ours: drop
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kHasTag),                  // A = 1 with a tag
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 3, 0),                 // none: go on
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kTag),                     // A = tag
       BPF_STMT(BPF_ALU | BPF_AND | BPF_K, kVlanNumber),             // A = number of the VLAN
       BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 19),                // another VLAN: drop
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, kProtocol),                // A = Ethernet's type

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The journal's text.
+#include <algorithm>
+
 #include "mvr/state/journal.hpp"
 #include "state/record_json.hpp"
 
@@ -83,6 +85,19 @@ void read_routes_if_there(const Json& json, const char* key, std::vector<net::Ro
   }
 }
 
+/// DEL removes the node's routes and puts the pod's defaults back: no others than ADD can mean.
+bool can_be_undone(const Record& record) {
+  const auto is_node_route = [&](const net::Route& route) {
+    return route.table == record.host_rule_table && route.protocol == net::kOurMark;
+  };
+  const auto is_overlay_default = [](const net::Route& route) {
+    return route.dst.is_default() && route.table == net::kTableMain &&
+           route.protocol != net::kOurMark;
+  };
+  return std::ranges::all_of(record.node_routes, is_node_route) &&
+         std::ranges::all_of(record.overlay_defaults, is_overlay_default);
+}
+
 /// What few attachments have.
 void format_extras(const Record& record, Json& json) {
   if (record.rdma) {
@@ -115,6 +130,7 @@ void read_extras(const Json& json, Record& record, bool& is_whole) {
   read_if_there(json, "hostRuleTable", record.host_rule_table, is_whole);
   read_routes_if_there(json, "nodeRoutes", record.node_routes, is_whole);
   read_routes_if_there(json, "overlayDefaults", record.overlay_defaults, is_whole);
+  is_whole &= can_be_undone(record);
   if (const auto ipam = get<std::string>(json, "ipamResult")) {
     if (auto result = cni::parse_result(*ipam, kIpamVersion)) {
       record.ipam = *std::move(result);

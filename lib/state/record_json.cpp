@@ -73,6 +73,15 @@ bool read_ways(const Json& json, net::Route& route) {
   return true;
 }
 
+bool is_of_one_family(const net::Route& route) {
+  const auto fits = [&](const std::optional<ip::Address>& address) {
+    return !address || address->family() == route.dst.family();
+  };
+  return fits(route.src) && fits(route.gateway) &&
+         std::ranges::all_of(route.more_ways,
+                             [&](const net::Hop& way) { return fits(way.gateway); });
+}
+
 std::optional<net::Route> parse_route(const Json& json) {
   net::Route route;
   bool is_whole = json.is_object();
@@ -89,7 +98,7 @@ std::optional<net::Route> parse_route(const Json& json) {
   read(json, "protocol", route.protocol, is_whole);
   read_address(json, "src", route.src, is_whole);
   is_whole &= read_ways(json, route);
-  return is_whole ? std::optional(route) : std::nullopt;
+  return is_whole && is_of_one_family(route) ? std::optional(route) : std::nullopt;
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // ARP packets from the wire.
-#include <vector>
-
 #include "fuzz.hpp"
 #include "probe/arp.hpp"
 
@@ -21,5 +19,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(again && again->operation == probe::ArpOperation::request &&
           again->sender_mac == frame->sender_mac && again->sender_ip == frame->sender_ip &&
           again->target_ip == frame->target_ip);
+  for (const auto operation : {probe::ArpOperation::request, probe::ArpOperation::reply}) {
+    const auto announced = probe::parse_arp(
+        probe::make_arp_announcement(operation, frame->sender_mac, frame->sender_ip));
+    require(announced && announced->operation == operation &&
+            announced->sender_mac == frame->sender_mac &&
+            announced->sender_ip == frame->sender_ip && announced->target_ip == frame->sender_ip);
+  }
   return 0;
 }

@@ -98,8 +98,7 @@ TEST_CASE("CHECK finds a link that is down, and the routes that went with it", "
 }
 
 TEST_CASE("CHECK finds another master", "[check][drift]") {
-  const Drifted world("",
-                      {{"podRPFilter", -1}, {"strictArp", false}, {"ipv6", {{"acceptRA", true}}}});
+  const Drifted world("", {{"podRPFilter", -1}, {"strictArp", false}});
   const std::string mac = read_link("pod", "net1").at("address");
   ip({"-n", "pod", "link", "del", "net1"});
   ip_batch("", "link add link " + rail_master(2) + " name net1 netns pod address " + mac +
@@ -108,6 +107,9 @@ TEST_CASE("CHECK finds another master", "[check][drift]") {
            "addr add 172.16.11.10/24 dev net1 metric 101\nlink set net1 up\n"
            "route add 172.16.11.0/24 dev net1 src 172.16.11.10 table 101\n"
            "route add default via 172.16.11.254 dev net1 table 101\n");
+  for (const char* key : {"accept_ra", "autoconf"}) {
+    put_sysctl("pod", std::string("ipv6/conf/net1/") + key, "0");
+  }
   check_finds(world.runtime, {{"net1 master"}, {"net1 alias"}, {"net1 group"}});
 }
 

@@ -109,7 +109,7 @@ TEST_CASE("all that 1.1.0 can say of a route is done", "[ipam]") {
   answer["cniVersion"] = "1.1.0";
   Answered pod(answer, "1.1.0");
   CHECK(routes("pod", 101) == Lines{"default via 172.16.11.254 dev net1 mtu 1300 ours",
-                                    "10.1.0.0/24 via 172.16.11.254 dev net1 ours",
+                                    "10.1.0.0/24 via 172.16.11.254 dev net1 metric 7 ours",
                                     "10.2.0.0/24 via 172.16.11.254 dev net1 mtu 1400 advmss 1360"
                                     " ours",
                                     "10.3.0.0/24 dev net1 scope link ours",

@@ -8,9 +8,11 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <net/if_arp.h>
+#include <netinet/icmp6.h>
 #include <netinet/if_ether.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -48,8 +50,12 @@ std::string read_mac(Bytes bytes, std::size_t at) {
   return ip::Mac::from_bytes(bytes.subspan(at, ETH_ALEN))->to_string();
 }
 
-std::string read_ip(Bytes bytes, std::size_t at) {
-  return ip::Address::from_bytes(bytes.subspan(at, sizeof(in_addr)))->to_string();
+std::string read_ip(Bytes bytes, std::size_t at, std::size_t size = sizeof(in_addr)) {
+  return ip::Address::from_bytes(bytes.subspan(at, size))->to_string();
+}
+
+std::string read_ip6(Bytes bytes, std::size_t at) {
+  return read_ip(bytes, at, sizeof(in6_addr));
 }
 
 /// \source RFC 826: hardware type, protocol type, two lengths, operation, then four addresses
@@ -64,18 +70,64 @@ Frame::Arp parse_arp(Bytes packet) {
           .target_ip = read_ip(packet, 24)};
 }
 
-Frame::Ip parse_ip(Bytes packet) {
-  if (packet.size() < sizeof(iphdr)) {
-    return {};
-  }
-  Frame::Ip ip{.src = read_ip(packet, 12), .dst = read_ip(packet, 16), .protocol = packet[9]};
-  const std::size_t header = (packet[0] & 0x0fU) * 4U;
+void read_ports(Bytes packet, std::size_t header, Frame::Ip& ip) {
   const bool has_ports = ip.protocol == IPPROTO_UDP || ip.protocol == IPPROTO_TCP;
   if (has_ports && packet.size() >= header + 4) {
     ip.src_port = read_u16(packet, header);
     ip.dst_port = read_u16(packet, header + 2);
   }
+}
+
+Frame::Ip parse_ip(Bytes packet) {
+  if (packet.size() < sizeof(iphdr)) {
+    return {};
+  }
+  Frame::Ip ip{.src = read_ip(packet, 12), .dst = read_ip(packet, 16), .protocol = packet[9]};
+  read_ports(packet, (packet[0] & 0x0fU) * 4U, ip);
   return ip;
+}
+
+/// \source RFC 8200, section 3. Extension headers are not followed.
+Frame::Ip parse_ipv6(Bytes packet) {
+  if (packet.size() < sizeof(ip6_hdr)) {
+    return {};
+  }
+  Frame::Ip ip{.src = read_ip6(packet, 8), .dst = read_ip6(packet, 24), .protocol = packet[6]};
+  read_ports(packet, sizeof(ip6_hdr), ip);
+  return ip;
+}
+
+/// The link-layer address option of this type; empty without one.
+std::string find_mac(Bytes options, int type) {
+  constexpr std::size_t kUnit = 8;
+  while (options.size() >= kUnit && options[1] > 0 && options[1] * kUnit <= options.size()) {
+    if (options[0] == type) {
+      return read_mac(options, 2);
+    }
+    options = options.subspan(options[1] * kUnit);
+  }
+  return {};
+}
+
+/// \source RFC 4861, sections 4.3 and 4.4, behind the IPv6 header
+Frame::Nd parse_nd(Bytes packet) {
+  constexpr std::size_t kMessage = sizeof(ip6_hdr);
+  constexpr std::size_t kOptions = kMessage + sizeof(nd_neighbor_solicit);
+  if (packet.size() < kOptions || packet[6] != IPPROTO_ICMPV6) {
+    return {};
+  }
+  const int type = packet[kMessage];
+  if (type != ND_NEIGHBOR_SOLICIT && type != ND_NEIGHBOR_ADVERT) {
+    return {};
+  }
+  const unsigned flags = type == ND_NEIGHBOR_ADVERT ? packet[kMessage + 4] : 0;
+  return {.type = type,
+          .src = read_ip6(packet, 8),
+          .dst = read_ip6(packet, 24),
+          .target = read_ip6(packet, kMessage + 8),
+          .mac = find_mac(packet.subspan(kOptions), type == ND_NEIGHBOR_SOLICIT ? 1 : 2),
+          .is_solicited = (flags & 0x40U) != 0,
+          .is_override = (flags & 0x20U) != 0};
 }
 
 std::optional<Frame> parse_frame(Bytes bytes, bool outgoing) {
@@ -90,6 +142,9 @@ std::optional<Frame> parse_frame(Bytes bytes, bool outgoing) {
     frame.arp = parse_arp(bytes.subspan(ETH_HLEN));
   } else if (frame.ethertype == ETHERTYPE_IP) {
     frame.ip = parse_ip(bytes.subspan(ETH_HLEN));
+  } else if (frame.ethertype == ETHERTYPE_IPV6) {
+    frame.nd = parse_nd(bytes.subspan(ETH_HLEN));
+    frame.ip = parse_ipv6(bytes.subspan(ETH_HLEN));
   }
   return frame;
 }
@@ -114,11 +169,11 @@ Fd open_bound(const std::string& netns, int family, int type, int protocol, Make
   return fd;
 }
 
-std::string prefix_of(const rtmsg& route, const nlattr* address) {
-  const std::string text =
-      address == nullptr ? "0.0.0.0"
-                         : read_ip({static_cast<const std::uint8_t*>(nla_data(address)), 4}, 0);
-  return text + "/" + std::to_string(route.rtm_dst_len);
+std::string text_of(const nlattr* address, const std::string& missing) {
+  return address == nullptr ? missing
+                            : read_ip({static_cast<const std::uint8_t*>(nla_data(address)),
+                                       static_cast<std::size_t>(nla_len(address))},
+                                      0, static_cast<std::size_t>(nla_len(address)));
 }
 
 RouteEvent parse_route(nlmsghdr* message) {
@@ -129,10 +184,9 @@ RouteEvent parse_route(nlmsghdr* message) {
   const nlattr* const gateway = find(RTA_GATEWAY);
   return {.added = message->nlmsg_type == RTM_NEWROUTE,
           .table = table != nullptr ? nla_get_u32(table) : route.rtm_table,
-          .dst = prefix_of(route, find(RTA_DST)),
-          .gateway = gateway != nullptr
-                         ? read_ip({static_cast<const std::uint8_t*>(nla_data(gateway)), 4}, 0)
-                         : "",
+          .dst = text_of(find(RTA_DST), route.rtm_family == AF_INET ? "0.0.0.0" : "::") + "/" +
+                 std::to_string(route.rtm_dst_len),
+          .gateway = text_of(gateway, ""),
           .nic = nic != nullptr ? nla_get_u32(nic) : 0,
           .protocol = route.rtm_protocol};
 }
@@ -184,7 +238,7 @@ RouteWatch::RouteWatch(const std::string& netns)
     : socket_(open_bound(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, [] {
         sockaddr_nl address{};
         address.nl_family = AF_NETLINK;
-        address.nl_groups = RTMGRP_IPV4_ROUTE;
+        address.nl_groups = RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
         return address;
       })) {
 }

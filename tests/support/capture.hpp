@@ -35,10 +35,22 @@ struct Frame {
     int protocol = 0;
     int src_port = 0;  ///< UDP and TCP
     int dst_port = 0;
-  } ip = {};  ///< all empty unless the ethertype is 0x0800
+  } ip = {};  ///< all empty unless the ethertype is 0x0800 or, IPv6, 0x86dd
+
+  struct Nd {
+    int type = 0;     ///< 135 solicitation, 136 advertisement
+    std::string src;  ///< of the IPv6 packet
+    std::string dst;
+    std::string target;
+    std::string mac;  ///< of the option for the source's (solicitation) or target's; may be empty
+    bool is_solicited = false;
+    bool is_override = false;
+  } nd = {};  ///< all empty unless it is one of these two
 
   [[nodiscard]] bool is_arp_request() const { return arp.operation == 1; }
   [[nodiscard]] bool is_arp_reply() const { return arp.operation == 2; }
+  [[nodiscard]] bool is_solicitation() const { return nd.type == 135; }
+  [[nodiscard]] bool is_advertisement() const { return nd.type == 136; }
 };
 
 class Capture {
@@ -64,14 +76,14 @@ class Capture {
 struct RouteEvent {
   bool added = false;  ///< or removed
   unsigned table = 0;
-  std::string dst;  ///< "0.0.0.0/0" is the default
+  std::string dst;  ///< "0.0.0.0/0" is the default; "::/0" is IPv6's
   std::string gateway;
   unsigned nic = 0;  ///< interface index
   int protocol = 0;
 };
 
-/// Every change of the IPv4 routes of a namespace, as `ip monitor route` shows it. The kernel does
-/// not announce routes that vanish with their interface.
+/// Every change of the routes of a namespace, as `ip monitor route` shows it. The kernel does not
+/// announce IPv4 routes that vanish with their interface.
 class RouteWatch {
  public:
   explicit RouteWatch(const std::string& netns);

@@ -47,6 +47,14 @@ std::string verb(Op op) {
   return op == Op::add ? "add " : "remove ";
 }
 
+std::string list_of(const std::vector<net::Sysctl>& sysctls) {
+  std::string words;
+  for (const net::Sysctl& sysctl : sysctls) {
+    words += ' ' + sysctl.path + '=' + sysctl.value;
+  }
+  return words;
+}
+
 }  // namespace
 
 std::string FakeKernel::name_of(net::IfIndex index) const {
@@ -226,12 +234,12 @@ Result<void> FakeKernel::delete_link(Where where, net::IfIndex index) {
   });
 }
 
+Result<void> FakeKernel::write_host_sysctls(const std::vector<net::Sysctl>& sysctls) {
+  return record("write on the host" + list_of(sysctls), [] { return 0; });
+}
+
 Result<void> FakeKernel::write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) {
-  std::string words = "write";
-  for (const net::Sysctl& sysctl : sysctls) {
-    words += ' ' + sysctl.path + '=' + sysctl.value;
-  }
-  return record(words, [&] { return write_sysctls(world_, sysctls); });
+  return record("write" + list_of(sysctls), [&] { return write_sysctls(world_, sysctls); });
 }
 
 Result<void> FakeKernel::change(Op op, const net::IfAddress& address) {

@@ -58,6 +58,7 @@ class FakeKernel final : public plan::Kernel {
   Result<void> create_vlan(const net::VlanSpec& spec) override;
   Result<void> change_link(plan::Where where, const net::LinkChange& change) override;
   Result<void> delete_link(plan::Where where, net::IfIndex index) override;
+  Result<void> write_host_sysctls(const std::vector<net::Sysctl>& sysctls) override;
   Result<void> write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) override;
   Result<void> change(plan::Op op, const net::IfAddress& address) override;
   Result<void> change(plan::Where where, plan::Op op, const net::Route& route) override;

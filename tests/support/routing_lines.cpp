@@ -54,10 +54,10 @@ std::string describe_rule(const json& rule) {
 
 }  // namespace
 
-Lines routes(const std::string& netns, unsigned table) {
+Lines routes(const std::string& netns, unsigned table, const std::string& family) {
   Lines lines;
   // Of all tables, since `ip` fails for one that does not exist.
-  for (const json& route : ip_json(netns, {"-N", "-4", "route", "show", "table", "all"})) {
+  for (const json& route : ip_json(netns, {"-N", family, "route", "show", "table", "all"})) {
     const std::string of = text_of(route, "table");
     if ((of.empty() ? std::to_string(kMainTable) : of) == std::to_string(table)) {
       lines.push_back(describe_route(route));
@@ -66,17 +66,18 @@ Lines routes(const std::string& netns, unsigned table) {
   return lines;
 }
 
-Lines routes_by(const std::string& nic, const std::string& netns, unsigned table) {
-  Lines lines = routes(netns, table);
+Lines routes_by(const std::string& nic, const std::string& netns, unsigned table,
+                const std::string& family) {
+  Lines lines = routes(netns, table, family);
   std::erase_if(lines, [&](const std::string& line) {
     return (line + ' ').find(" dev " + nic + ' ') == std::string::npos;
   });
   return lines;
 }
 
-Lines rules(const std::string& netns) {
+Lines rules(const std::string& netns, const std::string& family) {
   Lines lines;
-  for (const json& rule : ip_json(netns, {"-N", "-4", "rule", "show"})) {
+  for (const json& rule : ip_json(netns, {"-N", family, "rule", "show"})) {
     const int priority = rule.at("priority");
     if (priority != 0 && priority < 32766) {
       lines.push_back(describe_rule(rule));
@@ -90,6 +91,25 @@ Lines addresses(const std::string& netns, const std::string& nic) {
   for (const json& link : ip_json(netns, {"-4", "address", "show", "dev", nic})) {
     for (const json& address : link.value("addr_info", json::array())) {
       lines.push_back(text_of(address, "local") + '/' + text_of(address, "prefixlen"));
+    }
+  }
+  return lines;
+}
+
+Lines addresses6(const std::string& netns, const std::string& nic) {
+  Lines lines;
+  for (const json& link :
+       ip_json(netns, {"-6", "address", "show", "dev", nic, "scope", "global"})) {
+    for (const json& address : link.value("addr_info", json::array())) {
+      if (!address.contains("local")) {
+        continue;  // one of another scope: ip prints an empty object
+      }
+      std::string line = text_of(address, "local") + '/' + text_of(address, "prefixlen") +
+                         with("metric", text_of(address, "metric"));
+      for (const char* flag : {"nodad", "tentative", "dadfailed"}) {
+        line += address.value(flag, false) ? std::string(" ") + flag : "";
+      }
+      lines.push_back(line);
     }
   }
   return lines;

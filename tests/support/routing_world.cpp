@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/routing_world.hpp"
 
+#include "support/scenario_v6.hpp"
 #include "support/world.hpp"
 
 namespace mvr::test {
 
 PodWorld::PodWorld(int rails, Overlay overlay)
     : scenario_({.rails = rails}), pod_(scenario_.add_pod("pod", overlay)), runtime_(pod_) {
+  look();
+}
+
+PodWorld::PodWorld(int rails, Overlay overlay, Families families)
+    : scenario_({.rails = rails, .has_ipv6 = true}),
+      pod_(scenario_.add_pod("pod", overlay, families)),
+      runtime_(pod_) {
   look();
 }
 
@@ -62,6 +70,26 @@ std::string failure(const Answer& answer) {
 json rail_config_with(int n, const json& ipam) {
   json config = rail_config(n);
   config["ipam"] = ipam;
+  return config;
+}
+
+json rail_config_of(Families families, int n) {
+  json config = rail_config(n);
+  config["serviceCIDR"].push_back("fd00:10:96::/108");
+  config["overlayPodCIDR"].push_back("fd00:10:233::/64");
+  json& ranges = config["ipam"]["ranges"];
+  json& routes = config["ipam"]["routes"];
+  if (families == Families::v6) {
+    ranges.clear();
+    routes.clear();
+  }
+  if (families != Families::v4) {
+    ranges.push_back({{{"subnet", rail_subnet6(n)},
+                       {"rangeStart", rail_address6(n)},
+                       {"rangeEnd", rail_address6(n, "c8")},
+                       {"gateway", rail_gateway6(n)}}});
+    routes.push_back({{"dst", "::/0"}});
+  }
   return config;
 }
 

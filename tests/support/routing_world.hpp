@@ -19,6 +19,9 @@ class PodWorld {
  public:
   explicit PodWorld(int rails = 1, Overlay overlay = Overlay::calico);
 
+  /// In a scenario with IPv6.
+  PodWorld(int rails, Overlay overlay, Families families);
+
   /// From now on CNI_PATH has this plugin before the distribution's.
   void use(const FakeIpam& ipam) { cni_path_ = ipam.dir() + ":" + kCniPath; }
 
@@ -70,5 +73,9 @@ std::string failure(const Answer& answer);
 
 /// The configuration of rail n with another `ipam` section.
 json rail_config_with(int n, const json& ipam);
+
+/// The configuration of rail n for a cluster of both families: with addresses of these families,
+/// rail_address(n) and rail_address6(n) first.
+json rail_config_of(Families families, int n);
 
 }  // namespace mvr::test

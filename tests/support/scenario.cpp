@@ -2,6 +2,7 @@
 #include "support/scenario.hpp"
 
 #include "support/namespaces.hpp"
+#include "support/scenario_v6.hpp"
 #include "support/shell.hpp"
 
 namespace mvr::test {
@@ -158,10 +159,14 @@ Scenario::Scenario(const ScenarioOptions& options) {
   build_management();
   build_far_network();
   build_rails(options);
+  if (options.has_ipv6) {
+    build_ipv6(options.rails);
+  }
 }
 
-Pod Scenario::add_pod(const std::string& name, Overlay overlay) {
-  Pod pod = pod_for(overlay, pods_++);
+Pod Scenario::add_pod(const std::string& name, Overlay overlay, Families families) {
+  const int index = pods_++;
+  Pod pod = pod_for(overlay, index);
   pod.name = name;
   pod.netns = add_netns(name);
   switch (overlay) {
@@ -176,6 +181,9 @@ Pod Scenario::add_pod(const std::string& name, Overlay overlay) {
       break;
     case Overlay::none:
       break;
+  }
+  if (families != Families::v4) {
+    build_calico6(pod, families, index);
   }
   return pod;
 }

@@ -20,10 +20,14 @@ struct ScenarioOptions {
   int rails = 8;
   std::map<int, int> mtu = {};  ///< of single rails, where it is not 1500
   Host host = Host::fresh;
+  bool has_ipv6 = false;  ///< see scenario_v6.hpp
 };
 
 /// Who made the pod's eth0.
 enum class Overlay { none, calico, flannel, cilium };
+
+/// What addresses the pod's eth0 has.
+enum class Families { v4, dual, v6 };
 
 struct Pod {
   std::string name = {};      ///< of its namespace, for ip -n
@@ -31,6 +35,7 @@ struct Pod {
   std::string address = {};   ///< eth0's; empty without overlay
   std::string next_hop = {};  ///< of eth0's default route
   std::string host_nic = {};  ///< the other end of eth0, in the node
+  std::string address6 = {};  ///< eth0's; empty without IPv6
 };
 
 /// Names of the namespaces beside the node's own, which is "".
@@ -67,7 +72,9 @@ class Scenario {
 
   /// A network namespace with an overlay NIC as that CNI plugin leaves it. The first pod has the
   /// addresses of the reference scenario, later ones count up.
-  Pod add_pod(const std::string& name, Overlay overlay = Overlay::calico);
+  /// IPv6 only in a scenario that has it, and only with Calico.
+  Pod add_pod(const std::string& name, Overlay overlay = Overlay::calico,
+              Families families = Families::v4);
 
   /// From now on the gateway of rail n answers no ARP, though its link stays up.
   static void silence_gateway(int n);

@@ -17,47 +17,71 @@ namespace mvr::test {
 
 namespace {
 
-sockaddr_in make_sockaddr(const std::string& address, std::uint16_t port) {
-  sockaddr_in result{};
-  result.sin_family = AF_INET;
-  result.sin_port = htons(port);
-  if (inet_pton(AF_INET, address.c_str(), &result.sin_addr) != 1) {
-    FAIL("no IPv4 address: " << address);
-  }
-  return result;
-}
+/// An address of either family, with a port.
+struct Endpoint {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
 
-template <typename Address>
-sockaddr* generic(Address& address) {
-  return reinterpret_cast<sockaddr*>(&address);
+  [[nodiscard]] sockaddr* generic() { return reinterpret_cast<sockaddr*>(&storage); }
+  [[nodiscard]] sockaddr_in& v4() { return reinterpret_cast<sockaddr_in&>(storage); }
+  [[nodiscard]] sockaddr_in6& v6() { return reinterpret_cast<sockaddr_in6&>(storage); }
+  [[nodiscard]] std::uint16_t port() {
+    return ntohs(storage.ss_family == AF_INET ? v4().sin_port : v6().sin6_port);
+  }
+
+  [[nodiscard]] std::string address() {
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const void* bytes = &v4().sin_addr;
+    if (storage.ss_family == AF_INET6) {
+      bytes = &v6().sin6_addr;
+    }
+    inet_ntop(storage.ss_family, bytes, text.data(), text.size());
+    return text.data();
+  }
+};
+
+Endpoint make_endpoint(const std::string& address, std::uint16_t port) {
+  Endpoint endpoint;
+  if (inet_pton(AF_INET, address.c_str(), &endpoint.v4().sin_addr) == 1) {
+    endpoint.v4().sin_family = AF_INET;
+    endpoint.v4().sin_port = htons(port);
+    endpoint.length = sizeof(sockaddr_in);
+  } else if (inet_pton(AF_INET6, address.c_str(), &endpoint.v6().sin6_addr) == 1) {
+    endpoint.v6().sin6_family = AF_INET6;
+    endpoint.v6().sin6_port = htons(port);
+    endpoint.length = sizeof(sockaddr_in6);
+  } else {
+    FAIL("no address: " << address);
+  }
+  return endpoint;
 }
 
 }  // namespace
 
 UdpSocket::UdpSocket(const std::string& netns, const Options& options) {
   const Inside inside(netns);
-  socket_ = Fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  Endpoint endpoint = make_endpoint(options.address, options.port);
+  socket_ = Fd(socket(endpoint.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!options.device.empty() &&
       setsockopt(socket_.get(), SOL_SOCKET, SO_BINDTODEVICE, options.device.data(),
                  static_cast<socklen_t>(options.device.size())) != 0) {
     FAIL("bind to " << options.device << ": " << std::strerror(errno));
   }
-  sockaddr_in address = make_sockaddr(options.address, options.port);
-  if (bind(socket_.get(), generic(address), sizeof(address)) != 0) {
+  if (bind(socket_.get(), endpoint.generic(), endpoint.length) != 0) {
     FAIL("bind to " << options.address << ": " << std::strerror(errno));
   }
 }
 
 std::uint16_t UdpSocket::port() const {
-  sockaddr_in address{};
-  socklen_t length = sizeof(address);
-  getsockname(socket_.get(), generic(address), &length);
-  return ntohs(address.sin_port);
+  Endpoint endpoint;
+  endpoint.length = sizeof(endpoint.storage);
+  getsockname(socket_.get(), endpoint.generic(), &endpoint.length);
+  return endpoint.port();
 }
 
 int UdpSocket::send(const std::string& address, std::uint16_t port, const std::string& text) const {
-  sockaddr_in to = make_sockaddr(address, port);
-  const ssize_t sent = sendto(socket_.get(), text.data(), text.size(), 0, generic(to), sizeof(to));
+  Endpoint to = make_endpoint(address, port);
+  const ssize_t sent = sendto(socket_.get(), text.data(), text.size(), 0, to.generic(), to.length);
   return sent < 0 ? errno : 0;
 }
 
@@ -67,18 +91,16 @@ std::optional<Datagram> UdpSocket::receive(std::chrono::milliseconds limit) cons
     return std::nullopt;
   }
   std::array<char, 2048> buffer;
-  sockaddr_in from{};
-  socklen_t length = sizeof(from);
+  Endpoint from;
+  from.length = sizeof(from.storage);
   const ssize_t count =
-      recvfrom(socket_.get(), buffer.data(), buffer.size(), 0, generic(from), &length);
+      recvfrom(socket_.get(), buffer.data(), buffer.size(), 0, from.generic(), &from.length);
   if (count < 0) {
     return std::nullopt;
   }
-  std::array<char, INET_ADDRSTRLEN> text{};
-  inet_ntop(AF_INET, &from.sin_addr, text.data(), text.size());
   return Datagram{.text = {buffer.data(), static_cast<std::size_t>(count)},
-                  .from = text.data(),
-                  .port = ntohs(from.sin_port)};
+                  .from = from.address(),
+                  .port = from.port()};
 }
 
 bool exchange(const UdpSocket& client, const UdpSocket& server, const std::string& address) {

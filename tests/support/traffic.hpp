@@ -21,7 +21,7 @@ struct Datagram {
 class UdpSocket {
  public:
   struct Options {
-    std::string address = "0.0.0.0";  ///< to bind to
+    std::string address = "0.0.0.0";  ///< to bind to; an IPv6 address makes an IPv6 socket
     std::uint16_t port = 0;           ///< 0 = any
     std::string device = {};          ///< SO_BINDTODEVICE
   };

@@ -11,6 +11,7 @@ using mvr::ip::Mac;
 using mvr::probe::ArpFrame;
 using mvr::probe::ArpOperation;
 using mvr::probe::kArpSize;
+using mvr::probe::make_arp_announcement;
 using mvr::probe::make_arp_request;
 using mvr::probe::parse_arp;
 
@@ -65,4 +66,24 @@ TEST_CASE("an ARP request is built byte by byte", "[arp]") {
   CHECK(std::ranges::equal(packet, expected));
   CHECK(packet.size() == kArpSize);
   CHECK(parse_arp(packet) == ArpFrame{ArpOperation::request, mac, source, Mac(), gateway});
+}
+
+TEST_CASE("an ARP probe names no sender address", "[arp]") {
+  const auto mac = *Mac::parse("02:00:00:00:00:0a");
+  const auto address = *Address::parse("172.16.11.10");
+  const std::vector<std::uint8_t> expected = {0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0,   0,  0,  0x0a,
+                                              0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 172, 16, 11, 10};
+  CHECK(
+      std::ranges::equal(make_arp_request(mac, Address::any(address.family()), address), expected));
+}
+
+TEST_CASE("an ARP announcement is built byte by byte, as request and as reply", "[arp]") {
+  const auto mac = *Mac::parse("02:00:00:00:00:0a");
+  const auto address = *Address::parse("172.16.11.10");
+  const std::vector<std::uint8_t> request = {0,   1,  8,  0,  6, 4, 0, 1, 2, 0, 0,   0,  0,  0x0a,
+                                             172, 16, 11, 10, 0, 0, 0, 0, 0, 0, 172, 16, 11, 10};
+  const std::vector<std::uint8_t> reply = {0,   1,  8,  0,  6, 4, 0, 2, 2, 0,    0,   0,  0,  0x0a,
+                                           172, 16, 11, 10, 2, 0, 0, 0, 0, 0x0a, 172, 16, 11, 10};
+  CHECK(std::ranges::equal(make_arp_announcement(ArpOperation::request, mac, address), request));
+  CHECK(std::ranges::equal(make_arp_announcement(ArpOperation::reply, mac, address), reply));
 }

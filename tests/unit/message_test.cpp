@@ -2,9 +2,11 @@
 // rtnetlink messages: built and read back without a kernel, and what garbage does.
 #include "net/message.hpp"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
+#include <linux/if_ether.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -175,6 +177,25 @@ TEST_CASE("a VLAN is asked for by master, id and MAC, in our group", "[message]"
   CHECK(link->mac == mac("02:00:5e:10:00:01"));
   CHECK(is_our_vlan(*link));
   CHECK_FALSE(is_ours(*link));
+}
+
+TEST_CASE("a service VLAN is another one than the VLAN of its number", "[message]") {
+  const auto id_with = [](std::uint16_t protocol) {
+    const MessagePtr message = make_request(RTM_NEWLINK, ifinfomsg{});
+    nlattr* info = nla_nest_start(message.get(), IFLA_LINKINFO);
+    REQUIRE(nla_put_string(message.get(), IFLA_INFO_KIND, "vlan") == 0);
+    nlattr* data = nla_nest_start(message.get(), IFLA_INFO_DATA);
+    REQUIRE(nla_put_u16(message.get(), IFLA_VLAN_ID, 100) == 0);
+    REQUIRE(nla_put_u16(message.get(), IFLA_VLAN_PROTOCOL, htons(protocol)) == 0);
+    nla_nest_end(message.get(), data);
+    nla_nest_end(message.get(), info);
+    const auto link = parse_link(header_of(message));
+    REQUIRE(link);
+    CHECK(link->kind == "vlan");
+    return link->vlan_id;
+  };
+  CHECK(id_with(ETH_P_8021Q) == 100);
+  CHECK_FALSE(id_with(ETH_P_8021AD));
 }
 
 TEST_CASE("an address is read as it was written, with its metric", "[message]") {

@@ -102,15 +102,25 @@ TEST_CASE("settings are for the NIC alone, under the name it has", "[plan]") {
 
 TEST_CASE("a NIC takes no router advertisements unless it is to", "[plan]") {
   cni::NetConf conf = rail_conf();
-  const auto has_setting = [&](const char* path) {
-    const auto sysctls = plan_link(conf, facts_of(calico_world()), rail_attachment()).sysctls;
-    return std::ranges::find(sysctls, net::Sysctl{path, "0"}) != sysctls.end();
+  const auto settings_of = [&](const Facts& facts) {
+    std::vector<std::string> all;
+    for (const net::Sysctl& sysctl : plan_link(conf, facts, rail_attachment()).sysctls) {
+      if (sysctl.path.starts_with("ipv6/")) {
+        all.push_back(sysctl.path.substr(sysctl.path.rfind('/') + 1) + '=' + sysctl.value);
+      }
+    }
+    return all;
   };
-  CHECK(has_setting("ipv6/conf/IFNAME/accept_ra"));
-  CHECK(has_setting("ipv6/conf/IFNAME/autoconf"));
+  using Settings = std::vector<std::string>;
+  const Facts in_cluster = facts_of(calico_world());
+  CHECK(settings_of(in_cluster) == Settings{"accept_ra=0", "autoconf=0"});
   conf.ipv6.accept_ra = true;
-  CHECK_FALSE(has_setting("ipv6/conf/IFNAME/accept_ra"));
-  CHECK_FALSE(has_setting("ipv6/conf/IFNAME/autoconf"));
+  CHECK(settings_of(in_cluster) ==
+        Settings{"accept_ra=2", "autoconf=1", "accept_ra_defrtr=0", "disable_ipv6=0"});
+  const Settings with_default{"accept_ra=2", "autoconf=1", "disable_ipv6=0"};
+  CHECK(settings_of(facts_of(plain_world())) == with_default);
+  conf.tune_pod_routes = false;
+  CHECK(settings_of(in_cluster) == with_default);
 }
 
 TEST_CASE("podRPFilter and strictArp can be switched off", "[plan]") {

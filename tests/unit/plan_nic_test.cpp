@@ -86,7 +86,8 @@ TEST_CASE("IPAM's default route without a gateway takes the address'", "[nic]") 
   by_default.advmss = 1360;
   const DesiredNic nic =
       nic_of(lease_of({ip_of("172.16.11.10/24", "172.16.11.254")}, {by_default}));
-  CHECK(routes_of(nic).back() == "default via 172.16.11.254 dev net1 table 101");
+  CHECK(routes_of(nic).back() ==
+        "default via 172.16.11.254 dev net1 mtu 1400 advmss 1360 table 101");
   CHECK(nic.routing.routes.back().mtu == 1400);
   CHECK(nic.routing.routes.back().advmss == 1360);
 }

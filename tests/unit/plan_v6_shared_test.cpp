@@ -125,7 +125,7 @@ TEST_CASE("the next hop of a removed default is the node's end of the veth", "[v
   world.host_addresses.push_back(peer);
   SECTION("is found") {
     CHECK(v6_routes(world, 100).back() == "default via fe80::77 dev eth0 metric 1024 table 100");
-    CHECK(has_all(v6_routes(world, net::kTableMain).front(),
+    CHECK(has_all(v6_routes(world, net::kTableMain).at(0),
                   {"fd00:10:96::/108 via fe80::77 dev eth0"}));
     CHECK(shared_of(world).warnings.empty());
   }
@@ -136,7 +136,7 @@ TEST_CASE("the next hop of a removed default is the node's end of the veth", "[v
     copy.protocol = net::kOurMark;
     world.pod_routes.push_back(copy);
     CHECK(v6_routes(world, 100).back() == "default via fe80::99 dev eth0 metric 7 table 100");
-    CHECK(has_all(v6_routes(world, net::kTableMain).front(), {"via fe80::99 dev eth0"}));
+    CHECK(has_all(v6_routes(world, net::kTableMain).at(0), {"via fe80::99 dev eth0"}));
   }
   SECTION("cannot be used while the kernel looks for duplicates") {
     world.host_addresses.back().is_tentative = true;

@@ -106,8 +106,8 @@ TEST_CASE("the gateway of IPAM's default route counts for its own family", "[v6]
   const auto lease = lease_of({ip_of("172.16.11.10/24"), ip_of("fd00:172:11::10/64")},
                               {route_to("::/0", "fd00:172:11::1")});
   const Texts routes = routes_of(nic_of(lease));
-  CHECK(routes[3] == "unreachable default metric 4294967295 table 101");
-  CHECK(routes[4] == "default via fd00:172:11::1 dev net1 metric 1024 table 101");
+  CHECK(routes.at(3) == "unreachable default metric 4294967295 table 101");
+  CHECK(routes.at(4) == "default via fd00:172:11::1 dev net1 metric 1024 table 101");
 }
 
 TEST_CASE("IPAM's IPv6 route goes to both tables", "[v6][nic]") {
@@ -116,10 +116,10 @@ TEST_CASE("IPAM's IPv6 route goes to both tables", "[v6][nic]") {
   const DesiredNic nic = nic_of(lease);
   const Texts routes = routes_of(nic);
   REQUIRE(routes.size() == 7);
-  CHECK(routes[5] == "fd00:50::/32 via fd00:172:11::fe dev net1 metric 1024 table 101");
-  CHECK(routes[6] == "fd00:50::/32 via fd00:172:11::fe dev net1 metric 101 table main");
+  CHECK(routes.at(5) == "fd00:50::/32 via fd00:172:11::fe dev net1 metric 1024 table 101");
+  CHECK(routes.at(6) == "fd00:50::/32 via fd00:172:11::fe dev net1 metric 101 table main");
   REQUIRE(nic.main_routes.size() == 1);
-  CHECK(nic.main_routes[0].priority == 101U);
+  CHECK(nic.main_routes.at(0).priority == 101U);
 }
 
 TEST_CASE("IPAM's IPv6 route into the cluster stays in the NIC's table", "[v6][nic]") {
@@ -196,14 +196,33 @@ TEST_CASE("IPv6 of IPAM's is refused where the kernel has none", "[v6][nic]") {
   CHECK(plan_nic(dual_conf(), observed(world), rail_place(), kNet1, "net1", rail_lease()));
 }
 
-TEST_CASE("a kernel without IPv6 has no settings of it", "[v6][link]") {
-  const auto has_v6_settings = [](const World& world) {
-    const auto link = plan_link(dual_conf(), observed(world), rail_attachment());
+TEST_CASE("a NIC that cannot have IPv6 has no settings of it", "[v6][link]") {
+  cni::NetConf conf = dual_conf();
+  const auto has_v6_settings = [&](const World& world) {
+    const auto link = plan_link(conf, observed(world), rail_attachment());
     return std::ranges::any_of(link.sysctls,
                                [](const net::Sysctl& s) { return s.path.starts_with("ipv6/"); });
   };
   CHECK(has_v6_settings(v4_world()));
   CHECK_FALSE(has_v6_settings(calico_world()));
+  conf.mtu = 1280;
+  CHECK(has_v6_settings(v4_world()));
+  conf.mtu = 1279;
+  CHECK_FALSE(has_v6_settings(v4_world()));
+}
+
+TEST_CASE("an IPv6 address needs an MTU that IPv6 can use", "[v6][nic]") {
+  cni::NetConf conf = dual_conf();
+  const auto plan = [&](const cni::AddResult& lease) {
+    return plan_nic(conf, observed(v4_world()), rail_place(), kNet1, "net1", lease);
+  };
+  conf.mtu = 1280;
+  CHECK(plan(dual_lease()));
+  conf.mtu = 1279;
+  CHECK(plan(rail_lease()));
+  const Error error = refused(plan(dual_lease()));
+  CHECK(error.code == Code::bad_config);
+  CHECK(has_all(error.msg, {"fd00:172:11::10/64", "mtu 1279", "1280"}));
 }
 
 TEST_CASE("IPv6 is turned on for the NIC before its first address of it", "[v6][steps]") {

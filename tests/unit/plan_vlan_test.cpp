@@ -223,15 +223,20 @@ TEST_CASE("a VLAN is made and set up, on a master that is down it waits", "[vlan
   FakeKernel kernel(calico_world());
   const CreateVlan step{make_vlan_spec(kernel.world().host_links[1], 100)};
   CHECK(apply(kernel, step));
-  CHECK(kernel.changes() == Names{"create VLAN mvr11.100", "raise link of the host"});
+  CHECK(kernel.changes() == Names{"create VLAN mvr11.100",
+                                  "write on the host ipv6/conf/mvr11.100/accept_ra=0",
+                                  "raise link of the host"});
   CHECK(kernel.world().host_links.back().is_up);
   FakeKernel waiting(calico_world());
-  waiting.fail_at(2, ENETDOWN);
+  waiting.fail_at(2, ENOENT);  // no IPv6
+  waiting.fail_at(3, ENETDOWN);
   CHECK(apply(waiting, step));
   CHECK_FALSE(waiting.world().host_links.back().is_up);
-  FakeKernel failing(calico_world());
-  failing.fail_at(2, EPERM);
-  const Error error = refused(apply(failing, step));
-  CHECK(error.code == Code::master_unusable);
-  CHECK(has_all(error.msg, {"create VLAN 100 as mvr11.100"}));
+  for (const std::size_t change : {1U, 2U, 3U}) {
+    FakeKernel failing(calico_world());
+    failing.fail_at(change, EPERM);
+    const Error error = refused(apply(failing, step));
+    CHECK(error.code == Code::master_unusable);
+    CHECK(has_all(error.msg, {"create VLAN 100 as mvr11.100"}));
+  }
 }

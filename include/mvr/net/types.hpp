@@ -55,7 +55,7 @@ struct Link {
   std::string alias;
   std::string kind;  ///< IFLA_INFO_KIND, "macvlan"; empty for hardware
   std::optional<MacvlanInfo> macvlan;
-  std::optional<std::uint16_t> vlan_id;  ///< of a VLAN, whose master is `lower`
+  std::optional<std::uint16_t> vlan_id;  ///< of a VLAN (802.1Q), whose master is `lower`
   std::optional<ip::Mac> mac;  ///< nothing if the hardware address is not six octets (IPoIB has 20)
   std::uint32_t mtu = 0;
   std::uint32_t tx_queue_len = 0;

@@ -78,6 +78,7 @@ class Kernel {
   virtual Result<void> create_vlan(const net::VlanSpec& spec) = 0;
   virtual Result<void> change_link(Where where, const net::LinkChange& change) = 0;
   virtual Result<void> delete_link(Where where, net::IfIndex index) = 0;
+  virtual Result<void> write_host_sysctls(const std::vector<net::Sysctl>& sysctls) = 0;
   virtual Result<void> write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) = 0;
   /// One of the pod's.
   virtual Result<void> change(Op op, const net::IfAddress& address) = 0;

@@ -19,6 +19,10 @@ Result<std::optional<net::Link>> find_vlan(Kernel& kernel, const net::Link& mast
 /// "mvr<index of the master>.<id>".
 net::VlanSpec make_vlan_spec(const net::Link& master, std::uint16_t id);
 
+/// Sets a VLAN of ours up. On a master that is down it comes up with that. Routers on it do not
+/// configure the node: it is there for pods.
+Result<void> raise_vlan(Kernel& kernel, const net::Link& vlan);
+
 /// What it will look like; its index is not known yet (IfIndex::none).
 net::Link foresee_vlan(const net::Link& master, std::uint16_t id);
 
