@@ -243,13 +243,12 @@ Result<net::Link> take_vlan(const Call& call, plan::Kernel& kernel, const state:
                             plan::Transaction& steps) {
   const auto lock = MVR_TRY(lock_node(call, call.budget));
   const net::Link master = MVR_TRY(read_master(kernel, record));
-  auto vlan = MVR_TRY(plan::find_vlan(kernel, master, record.id));
-  if (!vlan) {
-    MVR_TRY(create_vlan(call, kernel, master, record.id, steps));
-    vlan = MVR_TRY(plan::find_vlan(kernel, master, record.id));
+  if (const auto found = MVR_TRY(plan::find_vlan(kernel, master, record.id))) {
+    MVR_TRY(raise_if_ours(kernel, *found));
   } else {
-    MVR_TRY(raise_if_ours(kernel, *vlan));
+    MVR_TRY(create_vlan(call, kernel, master, record.id, steps));
   }
+  const auto vlan = MVR_TRY(plan::find_vlan(kernel, master, record.id));
   return vlan ? Result<net::Link>(*vlan)
               : fail(Code::master_unusable, describe(master, record.id) + " has vanished");
 }

@@ -14,17 +14,9 @@
 #include "mvr/state/journal.hpp"
 #include "mvr/state/lock.hpp"
 #include "plugin/call.hpp"
+#include "plugin/remains.hpp"
 
 namespace mvr::plugin {
-
-/// What is known of an attachment; each part may be missing.
-struct Remains {
-  state::Attachment attachment;
-  const net::Netns* host = nullptr;
-  const net::Netns* pod = nullptr;  ///< null = gone, and all of the kernel's objects with it
-  std::optional<state::Record> record;
-  std::optional<cni::AddResult> prev_result;
-};
 
 /// Removes rules, routes, addresses and the link, has IPAM release the addresses, and removes the
 /// journal. Whatever is missing counts as removed. Goes on after errors and returns them all; then
