@@ -57,10 +57,11 @@ Error explain(Error error) {
 Result<void> create_vlan(const Call& call, plan::Kernel& kernel, const net::Link& master,
                          std::uint16_t id, plan::Transaction& steps) {
   Result<void> made = steps.run({plan::CreateVlan{plan::make_vlan_spec(master, id)}}, call.budget);
-  if (made || MVR_TRY(plan::find_vlan(kernel, master, id))) {
-    return {};  // if not by us, then by somebody who does not know our lock
+  const bool has_rival = !made && made.error().sys_errno == EEXIST;
+  if (has_rival && MVR_TRY(plan::find_vlan(kernel, master, id))) {
+    return {};  // by somebody who does not know our lock
   }
-  return fail(explain(std::move(made).error()));
+  return made ? made : fail(explain(std::move(made).error()));
 }
 
 /// One of ours may be down if its maker was killed, or if it was made on a master that was down.

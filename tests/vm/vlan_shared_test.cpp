@@ -2,13 +2,18 @@
 /// \file
 /// Who else has a VLAN: other pods, the node, somebody who was there first, somebody who was
 /// killed.
+#include <fcntl.h>
 #include <linux/rtnetlink.h>
+#include <sys/file.h>
 
 #include <csignal>
+#include <ctime>
 
+#include "mvr/base/fd.hpp"
 #include "support/capture.hpp"
 #include "support/catch.hpp"
 #include "support/link_wanted.hpp"
+#include "support/namespaces.hpp"
 #include "support/refusal.hpp"
 #include "support/router_advertisement.hpp"
 #include "vm/support/killer.hpp"
@@ -70,11 +75,17 @@ void refuse(VlanNode& world, int code, const Names& words) {
   CHECK(world.changes() == "");
 }
 
-/// The pods' calls, with a probe that does not mind a busy machine.
-std::vector<Call> calls_of(VlanNode& world, const std::string& verb, const Names& pods) {
+/// Rail 1's configuration on the VLAN.
+json vlan_config(const json& patch = json::object()) {
   json config = rail_config(1);
   config["vlan"] = kLongVlan;
-  config["gatewayProbe"] = {{"attempts", 100}, {"interval", "100ms"}};
+  config.merge_patch(patch);
+  return config;
+}
+
+/// The pods' calls, with a probe that does not mind a busy machine.
+std::vector<Call> calls_of(VlanNode& world, const std::string& verb, const Names& pods) {
+  const json config = vlan_config({{"gatewayProbe", {{"attempts", 100}, {"interval", "100ms"}}}});
   std::vector<Call> calls;
   for (const std::string& pod : pods) {
     calls.push_back(world.runtime(pod).call(verb, "net1", config));
@@ -112,24 +123,23 @@ void check_all_on_vlan(const Names& pods) {
 
 /// ADD is killed at its n-th change of a link, counted from 0: the VLAN's creation, its raise, the
 /// macvlan's creation.
-void kill_add(VlanNode& world, int n, Moment moment) {
+void kill_call(const Call& call, int n, Moment moment) {
   int count = 0;
   const auto is_it = [&](const Change& change) {
     const bool is_link = change.message_type == RTM_NEWLINK || change.message_type == RTM_SETLINK;
     return is_link && count++ == n;
   };
-  json config = rail_config(1);
-  config["vlan"] = kLongVlan;
-  const Call call = world.runtime().call("ADD", "net1", config);
   REQUIRE(run_and_kill(make_command(call), is_it, moment).status == -SIGKILL);
+}
+
+void kill_add(VlanNode& world, int n, Moment moment) {
+  kill_call(world.runtime().call("ADD", "net1", vlan_config()), n, moment);
   const bool is_made = n > 0 || moment == Moment::after;
   CHECK(list_vlans() == (is_made ? Names{our_name()} : Names{}));
 }
 
 void del_or_fail(VlanNode& world, const std::string& pod) {
-  json config = rail_config(1);
-  config["vlan"] = kLongVlan;
-  check_ok(run_plugin(world.runtime(pod).call("DEL", "net1", config)));
+  check_ok(run_plugin(world.runtime(pod).call("DEL", "net1", vlan_config())));
 }
 
 void collect_all() {
@@ -150,9 +160,7 @@ TEST_CASE("a VLAN goes with the last of its NICs", "[vlan]") {
   const std::string left = address_in(world.add("two"));
   CHECK(list_vlans() == Names{our_name()});
   // A second NIC of the pod counts as well.
-  json config = rail_config(1);
-  config["vlan"] = kLongVlan;
-  REQUIRE(world.runtime(order[0]).add("net2", config).ok());
+  REQUIRE(world.runtime(order[0]).add("net2", vlan_config()).ok());
   check_ok(world.runtime(order[0]).del("net1"));
   check_ok(world.runtime(order[0]).check("net2"));
   check_ok(world.runtime(order[1]).del("net1"));
@@ -176,6 +184,31 @@ TEST_CASE("pods that come and go at the same time share a VLAN", "[vlan]") {
     REQUIRE(list_vlans().empty());
     REQUIRE(count_journals() == 0);
   }
+  CHECK(world.changes() == "");
+}
+
+TEST_CASE("a VLAN is made and removed by one at a time", "[vlan]") {
+  VlanNode world(kLongVlan, {"pod"});
+  try_on(world, our_name());
+  const timespec a_moment{0, 300'000'000};
+  const mvr::Fd lock(open(std::string(kStateDir).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  REQUIRE(flock(lock.get(), LOCK_EX) == 0);
+  Process add(make_command(world.runtime().call("ADD", "net1", vlan_config())));
+  REQUIRE(eventually([] { return count_journals() == 1; }));
+  nanosleep(&a_moment, nullptr);
+  CHECK(list_vlans().empty());
+  REQUIRE(flock(lock.get(), LOCK_UN) == 0);
+  const Answer added = make_answer(add.wait());
+  INFO(added);
+  REQUIRE(added.ok());
+
+  REQUIRE(flock(lock.get(), LOCK_EX) == 0);
+  Process del(make_command(world.runtime().call("DEL", "net1", vlan_config())));
+  REQUIRE(eventually([] { return read_link("pod", "net1").is_null(); }));
+  nanosleep(&a_moment, nullptr);
+  CHECK(list_vlans() == Names{our_name()});
+  REQUIRE(flock(lock.get(), LOCK_UN) == 0);
+  check_ok(make_answer(del.wait()));
   CHECK(world.changes() == "");
 }
 
@@ -297,10 +330,11 @@ TEST_CASE("a VLAN that is the master of other NICs stays", "[vlan]") {
   check_nic(world, "named", name, address);
   check_ok(world.runtime("named").del(1));
   world.add();
-  json config = rail_config(1);
-  config.merge_patch({{"master", name}, {"vlan", 5}, {"gatewayProbe", false}});
-  REQUIRE(world.runtime("inner").add("net1", config).ok());
+  const json inner = vlan_config({{"master", name}, {"vlan", 5}, {"gatewayProbe", false}});
+  // Its own VLAN is not there yet.
+  kill_call(world.runtime("inner").call("ADD", "net1", inner), 0, Moment::before);
   check_ok(world.runtime().del(1));
+  REQUIRE(world.runtime("inner").add("net1", inner).ok());
   check_ok(world.runtime("inner").check(1));
   check_ok(world.runtime("inner").del(1));
   // Its own NICs have gone before; the next one takes it along.
