@@ -19,6 +19,16 @@ Result<void> append_global_addresses(Kernel& kernel, ip::Family family, net::IfI
   return {};
 }
 
+Result<std::optional<net::Route>> find_default_route(Kernel& kernel, Where where,
+                                                     ip::Family family) {
+  // Addresses of nobody (class E, RFC 1112 section 4; discard-only, RFC 6666): only a default route
+  // leads there.
+  const char* nobody = family == ip::Family::v4 ? "240.0.0.1" : "100::1";
+  auto route = MVR_TRY(kernel.find_route(where, *ip::Address::parse(nobody)));
+  const bool is_default = route && route->dst.is_default() && route->nic != net::IfIndex::none;
+  return is_default ? std::move(route) : std::nullopt;
+}
+
 /// The node's interfaces whose addresses count: where its default route of this family goes, and
 /// the master, with what it is a VLAN of.
 Result<std::vector<net::IfIndex>> find_host_interfaces(Kernel& kernel, const cni::NetConf& conf,
@@ -30,7 +40,10 @@ Result<std::vector<net::IfIndex>> find_host_interfaces(Kernel& kernel, const cni
       found.push_back(index);
     }
   };
-  add(MVR_TRY(find_default_interface(kernel, Where::host, family)).value_or(net::IfIndex::none));
+  if (const auto route = MVR_TRY(find_default_route(kernel, Where::host, family))) {
+    add(route->nic);
+    std::ranges::for_each(route->more_ways, [&](const net::Hop& way) { add(way.nic); });
+  }
   if (!conf.link_in_container) {
     add(master.index);
     add(conf.vlan != 0 ? master.lower : net::IfIndex::none);
@@ -87,14 +100,8 @@ const net::Link* find_ruled(const PodState& pod, const Predicate& is_usable) {
 
 Result<std::optional<net::IfIndex>> find_default_interface(Kernel& kernel, Where where,
                                                            ip::Family family) {
-  // Addresses of nobody (class E, RFC 1112 section 4; discard-only, RFC 6666): only a default route
-  // leads there.
-  const char* nobody = family == ip::Family::v4 ? "240.0.0.1" : "100::1";
-  const auto route = MVR_TRY(kernel.find_route(where, *ip::Address::parse(nobody)));
-  if (!route || !route->dst.is_default() || route->nic == net::IfIndex::none) {
-    return std::nullopt;
-  }
-  return route->nic;
+  const auto route = MVR_TRY(find_default_route(kernel, where, family));
+  return route ? std::optional(route->nic) : std::nullopt;
 }
 
 const net::Link* PodState::find_link(const std::string& name) const {
@@ -164,7 +171,13 @@ Result<std::optional<ip::Address>> find_peer(Kernel& kernel, const PodState& pod
   const bool has_default = std::ranges::any_of(pod.routes, [&](const net::Route& route) {
     return route.dst == ip::Prefix::any(ip::Family::v6) && route.nic == overlay.link.index;
   });
-  if (!has_v6 || has_default || !overlay.link.has_lower_elsewhere) {
+  // The index is one of the peer's namespace; only a veth that points back is the peer.
+  const bool may_be_veth = overlay.link.has_lower_elsewhere && overlay.link.kind == "veth";
+  if (!has_v6 || has_default || !may_be_veth) {
+    return std::nullopt;
+  }
+  const auto peer = MVR_TRY(kernel.read_link(Where::host, overlay.link.lower));
+  if (!peer || peer->kind != "veth" || peer->lower != overlay.link.index) {
     return std::nullopt;
   }
   for (const net::IfAddress& address :
@@ -192,10 +205,13 @@ Result<NodePath> find_node_path(Kernel& kernel, const cni::NetConf& conf,
                                 const ip::Address& overlay) {
   const auto route = MVR_TRY(kernel.find_route(Where::host, overlay));
   if (!route || route->gateway || route->nic == net::IfIndex::none) {
-    return fail(Code::routing, "hostRuleTable " + std::to_string(conf.host_rule_table) +
-                                   ": the node does not reach the overlay NIC's address " +
-                                   overlay.to_string() + " directly" +
-                                   (route ? ", but by " + describe(*route, "?") : ""));
+    const auto nic =
+        route ? MVR_TRY(kernel.read_link(Where::host, route->nic)) : std::optional<net::Link>();
+    return fail(Code::routing,
+                "hostRuleTable " + std::to_string(conf.host_rule_table) +
+                    ": the node does not reach the overlay NIC's address " + overlay.to_string() +
+                    " directly" +
+                    (route ? ", but by \"" + describe(*route, nic ? nic->name : "") + '"' : ""));
   }
   return NodePath{route->nic, overlay, MVR_TRY(find_node_address(kernel, overlay.family()))};
 }

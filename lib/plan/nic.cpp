@@ -207,9 +207,10 @@ bool has_rival(Builder& b, const cni::RouteConfig& wanted, std::uint32_t metric)
 /// Like the standard macvlan plugin: IPAM's routes are the pod's routes.
 void plan_plain(Builder& b) {
   if (!b.conf.policy_routes.empty()) {
-    b.desired.warnings.emplace_back(
-        "policyRoutes are left out: the NIC has no table of its own, as the pod has no overlay "
-        "NIC");
+    const bool has_addresses = !b.conf.ipam_type.empty();
+    b.desired.warnings.push_back(
+        std::string("policyRoutes are left out: the NIC has no table of its own, as ") +
+        (has_addresses ? "the pod has no overlay NIC" : "there is no ipam"));
   }
   for (const cni::RouteConfig& route : b.ipam.routes) {
     if (route.table) {

@@ -53,7 +53,7 @@ void warn_of_other_gateways(Builder& b, Family family, const std::vector<net::Ro
         std::ranges::find(defaults, gateway, &net::Route::gateway) == defaults.end()) {
       b.desired.warnings.push_back("gateway " + gateway->to_string() + " of address " +
                                    ip.address.to_string() +
-                                   " is left out: the NIC's default goes by " +
+                                   " is used by no route: the NIC's default goes by " +
                                    (chosen ? chosen->to_string() : "the link itself"));
     }
   }

@@ -184,7 +184,9 @@ namespace {
 void plan_cluster(const cni::NetConf& conf, const Facts& facts, const NextHop& hop,
                   ip::Family family, Routing& routing) {
   for (const ip::Prefix& wish : cluster_prefixes(conf, facts)) {
-    if (wish.family() == family && !is_satisfied(facts, wish)) {
+    // The next hop itself is on the link; a route to it by itself would hide that from later ones.
+    const bool is_hop = hop.gateway && wish == ip::Prefix::host(*hop.gateway);
+    if (wish.family() == family && !is_hop && !is_satisfied(facts, wish)) {
       net::Route route =
           make_overlay_route(*facts.overlay, hop, wish, net::kTableMain, kV6ClusterMetric);
       route.src = source_of(*facts.overlay, family);
@@ -208,7 +210,7 @@ void plan_family(const cni::NetConf& conf, const Facts& facts, const Place& plac
     plan_cluster(conf, facts, *hop, family, shared.routing);
   } else {
     shared.warnings.push_back(
-        overlay.link.name + " has neither a default route nor a route to its " + "gateway" +
+        overlay.link.name + " has neither a default route nor a route to its gateway" +
         (family == ip::Family::v6 ? " (IPv6)" : "") + ": no cluster routes are made");
   }
 }

@@ -4,6 +4,17 @@
 #include <errno.h>
 
 namespace mvr::plan {
+namespace {
+
+/// Somebody else may have removed it since we looked, which is as good.
+bool is_removal(const Step& step) {
+  const auto* route = std::get_if<ChangeRoute>(&step);
+  const auto* rule = std::get_if<ChangeRule>(&step);
+  return (route != nullptr && route->op == Op::remove) ||
+         (rule != nullptr && rule->op == Op::remove);
+}
+
+}  // namespace
 
 Result<void> Transaction::run_one(const Step& step) {
   const auto start = Clock::now();
@@ -21,10 +32,13 @@ Result<void> Transaction::run(const std::vector<Step>& steps, const Budget& budg
     Result<void> done = run_one(step);
     if (!done) {
       // EEXIST: somebody else's object is there; taking the step back would remove that one.
-      if (done.error().sys_errno == EEXIST && inverse(step)) {
+      const bool was_gone = is_removal(step) && is_gone(done.error());
+      if ((was_gone || done.error().sys_errno == EEXIST) && inverse(step)) {
         inverses_.pop_back();
       }
-      return done;
+      if (!was_gone) {
+        return done;
+      }
     }
   }
   return {};

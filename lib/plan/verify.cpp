@@ -64,7 +64,8 @@ std::string find_similar(const net::Route& wanted, const PodState& pod) {
 
 std::string find_similar(const net::Rule& wanted, const PodState& pod) {
   for (const net::Rule& rule : pod.rules) {
-    if (rule.from == wanted.from && rule.oif == wanted.oif && !rule.has_other_selectors) {
+    if (rule.family == wanted.family && rule.from == wanted.from && rule.oif == wanted.oif &&
+        !rule.has_other_selectors) {
       return describe(rule);
     }
   }
@@ -164,7 +165,8 @@ std::vector<Mismatch> verify_routing(const Routing& wanted, const PodState& pod,
   }
   for (const net::Rule& rule : wanted.rules) {
     if (!has_equivalent(pod.rules, rule)) {
-      all.push_back({"rule", "", describe(rule), find_similar(rule, pod)});
+      const bool is_v6 = rule.family == ip::Family::v6;
+      all.push_back({is_v6 ? "IPv6 rule" : "rule", "", describe(rule), find_similar(rule, pod)});
     }
   }
   for (const net::Route& route : pod.routes) {

@@ -157,6 +157,23 @@ std::vector<ip::Address> list_addresses(const plan::DesiredNic& nic) {
   return addresses;
 }
 
+/// The node's own addresses cannot be found by a probe: what a macvlan sends does not reach the
+/// stack of its master.
+Result<void> refuse_node_address(const Call& call, const plan::Facts& facts,
+                                 const std::vector<ip::Address>& addresses) {
+  const auto own = std::ranges::find_first_of(addresses, facts.host_addresses);
+  const cni::ProbePolicy policy = call.conf.conflict_probe.policy;
+  if (own == addresses.end() || policy == cni::ProbePolicy::off) {
+    return {};
+  }
+  const std::string text = "address " + own->to_string() + " is in use by the node itself";
+  if (policy == cni::ProbePolicy::fail) {
+    return fail(Code::address_conflict, text);
+  }
+  call.log.line(LogLevel::warn, text);
+  return {};
+}
+
 /// The addresses that we probe for: IPv6's may be left to the kernel, or to nobody.
 std::vector<ip::Address> list_probed(const cni::NetConf& conf, std::vector<ip::Address> addresses) {
   if (conf.ipv6.dad != cni::DadMode::probe) {
@@ -167,21 +184,30 @@ std::vector<ip::Address> list_probed(const cni::NetConf& conf, std::vector<ip::A
 }
 
 /// Until the kernel has looked for duplicates of the NIC's IPv6 addresses, those of others on the
-/// NIC included: a route with a tentative source is refused.
+/// NIC included: a route with a tentative source is refused. Without a carrier it never begins.
 Result<void> await_dad(Attempt& a, const net::Link& link) {
   constexpr std::chrono::milliseconds kLookAgain{10};
+  constexpr std::chrono::seconds kLongest{5};  // the kernel takes one or two
+  const auto give_up = Clock::now() + kLongest;
   for (;;) {
     bool is_waiting = false;
     for (const net::IfAddress& address :
          MVR_TRY(a.kernel.read_addresses(plan::Where::pod, ip::Family::v6, link.index))) {
       if (address.is_duplicate) {
-        return fail(Code::address_conflict, "address " + address.prefix.address.to_string() +
-                                                " is in use, the kernel has found (dad)");
+        return fail(Code::address_conflict,
+                    "address " + address.prefix.address.to_string() +
+                        " is in use on the rail: the kernel's search for duplicates (ipv6.dad "
+                        "\"kernel\") has found it, without saying by whom");
       }
       is_waiting |= address.is_tentative;
     }
     if (!is_waiting) {
       return {};
+    }
+    if (Clock::now() >= give_up) {
+      return fail(Code::link_failed,
+                  "the kernel has not come to an end with the search for duplicates of the NIC's "
+                  "IPv6 addresses (ipv6.dad \"kernel\"); does the master have a carrier?");
     }
     MVR_TRY(a.call.budget.wait(-1, 0, Clock::now() + kLookAgain));
   }
@@ -196,15 +222,23 @@ Result<void> configure_addresses(Attempt& a, const net::Link& link, const plan::
 }
 
 /// `podDefaultRouteNic`: this NIC's default is in main by now; the overlay NIC's, of which T0 has a
-/// copy, goes.
-Result<void> take_default(Attempt& a, const Ground& ground, const plan::DesiredNic& nic) {
+/// copy, goes. The journal knows it first, as it is at this moment: it may have come, gone or
+/// changed while IPAM worked, and no default that somebody else removes is ours to bring back.
+Result<void> take_default(Attempt& a, Ground& ground, const plan::DesiredNic& nic) {
   if (nic.default_families.empty() || !ground.facts.overlay) {
     return {};
   }
   const auto lock = MVR_TRY(state::ScopedLock::acquire(a.netns.pod->fd.get(), a.call.budget));
-  return a.network.run(
-      plan::takeover_steps(nic, MVR_TRY(plan::observe_pod(a.kernel)), *ground.facts.overlay),
-      a.call.budget);
+  const auto steps =
+      plan::takeover_steps(nic, MVR_TRY(plan::observe_pod(a.kernel)), *ground.facts.overlay);
+  if (steps.empty()) {
+    return {};
+  }
+  for (const plan::Step& step : steps) {
+    ground.record.overlay_defaults.push_back(std::get<plan::ChangeRoute>(step).route);
+  }
+  MVR_TRY(a.journal.write(ground.record));
+  return a.network.run(steps, a.call.budget);
 }
 
 /// `hostRuleTable`. The journal knows the routes first: nothing in the kernel tells whose they are.
@@ -228,6 +262,7 @@ Result<void> make(Attempt& a) {
       plan_nic(a.call.conf, ground.facts, ground.place, link.index, a.attachment.ifname, ipam));
   warn(a.call, nic.warnings);
   const auto addresses = list_addresses(nic);
+  MVR_TRY(refuse_node_address(a.call, ground.facts, addresses));
   Prober prober(a.call, a.netns, a.kernel, link, ground.facts.master);
   MVR_TRY(prober.start_conflicts(list_probed(a.call.conf, addresses)));
   MVR_TRY(move_rdma(a, ground));

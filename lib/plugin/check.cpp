@@ -127,9 +127,13 @@ Result<Mismatches> verify(const Call& call, const Namespaces& netns,
                           const std::optional<state::Record>& record,
                           const cni::Interface& interface) {
   const auto kernel = MVR_TRY(plan::open_linux_kernel(netns.host, *netns.pod));
-  const auto facts = MVR_TRY(look_for_master(call.conf, [&](const cni::NetConf& named) {
+  auto facts = MVR_TRY(look_for_master(call.conf, [&](const cni::NetConf& named) {
     return plan::observe(*kernel, named, call.env.ifname);
   }));
+  if (record) {
+    // As ADD saw it: NICs that came later do not change what this one was given.
+    facts.has_other_nics = facts.has_other_nics && record->table != 0;
+  }
   const net::Link* link = facts.pod.find_link(call.env.ifname);
   const auto wanted = plan_link(call.conf, facts, call.attachment());
   const bool is_elsewhere = facts.master_in == plan::Where::host && netns.host.id != netns.pod->id;

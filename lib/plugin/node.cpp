@@ -254,11 +254,12 @@ Result<net::Link> take_vlan(const Call& call, plan::Kernel& kernel, const state:
               : fail(Code::master_unusable, describe(master, record.id) + " has vanished");
 }
 
-Result<void> release_vlan(const Call& call, plan::Kernel& kernel, state::Journal& journal) {
+Result<void> release_vlan(const Call& call, plan::Kernel& kernel, state::Journal& journal,
+                          const Budget& budget) {
   if (!journal.record() || !journal.record()->vlan) {
     return {};
   }
-  const auto lock = MVR_TRY(lock_node(call, Budget::grace(kGrace)));
+  const auto lock = MVR_TRY(lock_node(call, budget));
   const state::Record& record = *journal.record();
   const auto vlan = MVR_TRY(find_our_vlan(kernel, *record.vlan));
   if (!vlan) {
@@ -283,11 +284,12 @@ Result<void> make_node_routes(const Call& call, plan::Kernel& kernel, const plan
   return steps.run(on_node(plan::routing_steps(wanted, node, {}, "")), call.budget);
 }
 
-Result<void> release_node_routes(const Call& call, plan::Kernel& kernel, state::Journal& journal) {
+Result<void> release_node_routes(const Call& call, plan::Kernel& kernel, state::Journal& journal,
+                                 const Budget& budget) {
   if (!journal.record() || journal.record()->host_rule_table == 0) {
     return {};
   }
-  const auto lock = MVR_TRY(lock_node(call, Budget::grace(kGrace)));
+  const auto lock = MVR_TRY(lock_node(call, budget));
   const state::Record& record = *journal.record();
   MVR_TRY(remove_routes(call, kernel, record));
   return MVR_TRY(is_table_used(call, kernel, record))

@@ -22,7 +22,8 @@ Result<net::Link> take_vlan(const Call& call, plan::Kernel& kernel, const state:
 
 /// Removes the journal's VLAN if it is ours and nobody else uses it. If others do, the journal
 /// names it no more: of NICs that go at the same time the last one takes it along.
-Result<void> release_vlan(const Call& call, plan::Kernel& kernel, state::Journal& journal);
+Result<void> release_vlan(const Call& call, plan::Kernel& kernel, state::Journal& journal,
+                          const Budget& budget);
 
 /// The rules and routes of `hostRuleTable`; what is there already is left alone.
 Result<void> make_node_routes(const Call& call, plan::Kernel& kernel, const plan::Routing& wanted,
@@ -30,7 +31,8 @@ Result<void> make_node_routes(const Call& call, plan::Kernel& kernel, const plan
 
 /// Removes the journal's routes, and the rules with the last routes of the table. If others use it,
 /// the journal names it no more, as with a VLAN.
-Result<void> release_node_routes(const Call& call, plan::Kernel& kernel, state::Journal& journal);
+Result<void> release_node_routes(const Call& call, plan::Kernel& kernel, state::Journal& journal,
+                                 const Budget& budget);
 
 /// The same for a pod's NIC whose journal is lost.
 /// \param addresses those of the NIC

@@ -64,9 +64,6 @@ state::Record make_record(const Attempt& a, const Ground& ground) {
   if (a.call.conf.vlan != 0) {
     record.vlan = {ground.facts.master.lower, static_cast<std::uint16_t>(a.call.conf.vlan)};
   }
-  if (ground.facts.overlay && a.call.conf.default_route_nic == a.attachment.ifname) {
-    record.overlay_defaults = find_overlay_defaults(ground.facts.pod, *ground.facts.overlay);
-  }
   const cni::Args& args = a.call.env.args;
   record.pod = args.pod_name.empty() ? "" : args.pod_namespace + '/' + args.pod_name;
   return record;

@@ -45,6 +45,10 @@ Result<void> Prober::finish_conflicts() {
     return {};
   }
   const auto conflict = MVR_TRY(conflicts_->finish(call_.budget));
+  if (!conflict && !conflicts_->is_conclusive()) {
+    call_.log.line(LogLevel::warn, "no carrier on the NIC (master " + master_.name +
+                                       "): nobody was asked whether its addresses are free");
+  }
   if (!conflict) {
     return {};
   }

@@ -65,13 +65,13 @@ void take_back(Attempt& a) {
   if (releases_over_link(a.call.conf)) {
     release();
   }
-  note(release_node_routes(a.call, a.kernel, a.journal));
+  note(release_node_routes(a.call, a.kernel, a.journal, budget));
   std::ranges::move(a.network.undo(), std::back_inserter(errors));
   note(take_back_rdma(a, errors));
   release();
   std::ranges::move(a.link.undo(), std::back_inserter(errors));
   note(take_back_shared(a, errors));
-  note(release_vlan(a.call, a.kernel, a.journal));
+  note(release_vlan(a.call, a.kernel, a.journal, budget));
   if (a.journal.record()) {
     note(withdraw_device(*a.journal.record()));
   }

@@ -32,7 +32,7 @@ class Teardown {
     note(return_rdma_device());
     note(open_kernel());
     if (kernel_) {
-      note(release_node_routes(call_, *kernel_, journal_));
+      note(release_node_routes(call_, *kernel_, journal_, Budget::grace(kGrace)));
     }
     note(remove_routing());
     call_.timeline.end_phase("routing");
@@ -46,7 +46,7 @@ class Teardown {
     }
     note(remove_shared());
     if (kernel_) {
-      note(release_vlan(call_, *kernel_, journal_));
+      note(release_vlan(call_, *kernel_, journal_, Budget::grace(kGrace)));
     }
     if (remains_.record) {
       note(withdraw_device(*remains_.record));

@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <set>
+#include <string_view>
+
 #include "mvr/state/lock.hpp"
 
 namespace mvr::state {
@@ -14,6 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxSize = 1024UL * 1024;
 constexpr const char* kSuffix = ".json";
+constexpr std::string_view kNewSuffix = ".new";  // of a journal that is being written
 constexpr const char* kBusy = "another call for this attachment is at work";
 
 /// True when the path still leads to the file that was opened and locked: its last owner may have
@@ -178,11 +182,19 @@ Result<void> Journal::remove() {
 }
 
 std::vector<Record> read_records(const std::string& directory) {
-  std::vector<Record> records;
-  for (const std::string& name : list_directory(directory)) {
-    if (!name.ends_with(kSuffix)) {
-      continue;
+  std::set<std::string> files;
+  for (std::string name : list_directory(directory)) {
+    // A long list is read in pieces: a journal that is replaced meanwhile may show up under its
+    // temporary name only.
+    if (name.ends_with(kNewSuffix)) {
+      name.resize(name.size() - kNewSuffix.size());
     }
+    if (name.ends_with(kSuffix)) {
+      files.insert(std::move(name));
+    }
+  }
+  std::vector<Record> records;
+  for (const std::string& name : files) {
     std::string path = directory + '/';
     path += name;
     const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));

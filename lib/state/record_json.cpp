@@ -15,7 +15,7 @@ Json format_way(const net::Hop& way) {
 }
 
 Json format_route(const net::Route& route) {
-  Json ways = {format_way({route.nic, route.gateway, route.is_onlink, route.weight})};
+  Json ways = Json::array({format_way({route.nic, route.gateway, route.is_onlink, route.weight})});
   std::ranges::transform(route.more_ways, std::back_inserter(ways), format_way);
   Json json = {{"dst", route.dst.to_string()}, {"table", route.table},
                {"metric", route.metric},       {"mtu", route.mtu},

@@ -185,7 +185,7 @@ TEST_CASE("one family's failure takes back both", "[dual]") {
   PodWorld world(1, Overlay::calico, Families::dual);
   json config = dual_config(1);
   config["gatewayProbe"] = {{"attempts", 2}, {"interval", "20ms"}};
-  config["ipam"]["ranges"][GENERATE(0, 1)][0].erase("gateway");
+  config["ipam"]["ranges"][GENERATE(0U, 1U)][0].erase("gateway");
   // host-local then takes the first address of the subnet, where nobody is.
   const Answer answer = world.add("net1", config);
   INFO(answer);

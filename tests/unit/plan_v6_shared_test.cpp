@@ -117,8 +117,13 @@ TEST_CASE("the next hop of a removed default is the node's end of the veth", "[v
   World world = dual_world();
   remove_routes(world, "::/0");
   net::Link& eth0 = world.pod_links.back();
+  eth0.kind = "veth";
   eth0.lower = net::IfIndex{77};
   eth0.has_lower_elsewhere = true;
+  net::Link end = ethernet(77, "cali0");
+  end.kind = "veth";
+  end.lower = eth0.index;
+  world.host_links.push_back(end);
   net::IfAddress peer = address_of(net::IfIndex{77}, "fe80::77/64");
   peer.scope = 253;
   world.host_addresses.push_back(address_of(net::IfIndex{77}, "fd00:10:1::77/64"));
@@ -128,6 +133,12 @@ TEST_CASE("the next hop of a removed default is the node's end of the veth", "[v
     CHECK(has_all(v6_routes(world, net::kTableMain).at(0),
                   {"fd00:10:96::/108 via fe80::77 dev eth0"}));
     CHECK(shared_of(world).warnings.empty());
+  }
+  SECTION("is no interface of the node that is no such end") {
+    const bool is_veth = GENERATE(true, false);
+    world.host_links.back().kind = is_veth ? "veth" : "macvlan";
+    world.host_links.back().lower = is_veth ? net::IfIndex{4711} : eth0.index;
+    CHECK(shared_of(world).warnings.size() == 1);
   }
   SECTION("is the copy's of the overlay's table, if there is one") {
     net::Route copy = foreign_route("::/0", "fe80::99", kEth0);

@@ -34,6 +34,10 @@ class ConflictProbe {
   /// the last have passed without one, or when there is no carrier and so nobody to be asked.
   Result<std::optional<Conflict>> finish(const Budget& budget);
 
+  /// False when the addresses have not been asked for as often as wanted: no carrier, or the kernel
+  /// could not send.
+  [[nodiscard]] bool is_conclusive() const { return has_carrier_ && missed_ < options_.attempts; }
+
  private:
   ConflictProbe(const Fd& socket, const Options& options, std::vector<ip::Address> addresses)
       : socket_(&socket), options_(options), addresses_(std::move(addresses)) {}
