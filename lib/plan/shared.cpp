@@ -226,8 +226,9 @@ DesiredShared plan_shared(const cni::NetConf& conf, const Facts& facts, const Pl
     plan_family(conf, facts, place, family, shared);
   }
   // A gateway is accepted only when the route that leads to it is there.
-  std::ranges::stable_partition(shared.routing.routes,
-                                [](const net::Route& route) { return !route.gateway; });
+  auto& routes = shared.routing.routes;
+  std::stable_partition(routes.begin(), routes.end(),
+                        [](const net::Route& route) { return !route.gateway; });
   return shared;
 }
 
