@@ -157,6 +157,8 @@ std::optional<Overlay> find_overlay(const PodState& pod, const std::string& want
   return overlay;
 }
 
+namespace {
+
 /// The kernel has a sysctl for it, or no IPv6.
 Result<bool> has_ipv6(Kernel& kernel) {
   return MVR_TRY(kernel.read_pod_sysctls({"ipv6/conf/all/disable_ipv6"})).front().has_value();
@@ -230,6 +232,8 @@ Result<std::vector<NodePath>> find_node_paths(Kernel& kernel, const cni::NetConf
   }
   return paths;
 }
+
+}  // namespace
 
 Result<Facts> observe(Kernel& kernel, const cni::NetConf& conf, const std::string& ifname) {
   Facts facts;

@@ -50,22 +50,6 @@ std::optional<ip::Address> find_host(const Facts& facts, ip::Family family) {
   return found != facts.pod.routes.end() ? std::optional(found->dst.address) : std::nullopt;
 }
 
-}  // namespace
-
-std::optional<NextHop> find_next_hop(const Facts& facts, std::uint32_t overlay_table,
-                                     ip::Family family) {
-  for (const std::uint32_t table : {net::kTableMain, overlay_table}) {
-    if (const net::Route* route = find_default(facts, family, table)) {
-      return NextHop{route->gateway, route->is_onlink, route->mtu,
-                     route->advmss,  route->weight,    route->more_ways};
-    }
-  }
-  const auto host = find_host(facts, family);
-  return host ? std::optional(NextHop{host}) : std::nullopt;
-}
-
-namespace {
-
 bool has_family(const Overlay& overlay, ip::Family family) {
   return std::ranges::any_of(overlay.addresses, [&](const net::IfAddress& address) {
     return address.prefix.family() == family;
@@ -81,26 +65,6 @@ std::optional<ip::Address> source_of(const Overlay& overlay, ip::Family family) 
   }
   return std::nullopt;
 }
-
-}  // namespace
-
-net::Route make_overlay_route(const Overlay& overlay, const NextHop& hop, const ip::Prefix& dst,
-                              std::uint32_t table, std::uint32_t v6_metric) {
-  net::Route route;
-  route.dst = dst;
-  route.metric = dst.family() == ip::Family::v6 ? v6_metric : 0;
-  route.gateway = hop.gateway;
-  route.is_onlink = hop.is_onlink;
-  route.nic = overlay.link.index;
-  route.table = table;
-  route.mtu = hop.mtu;
-  route.advmss = hop.advmss;
-  route.weight = hop.weight;
-  route.more_ways = hop.more_ways;
-  return route;
-}
-
-namespace {
 
 /// Main's defaults may go when T0 has their copies; those stay as they are.
 void keep_default(const Facts& facts, const Place& place, ip::Family family, const NextHop& hop,
@@ -161,26 +125,6 @@ bool is_satisfied(const Facts& facts, const ip::Prefix& wish) {
   });
 }
 
-}  // namespace
-
-std::vector<ip::Prefix> cluster_prefixes(const cni::NetConf& conf, const Facts& facts) {
-  std::vector<ip::Prefix> wishes;
-  const auto add = [&](const ip::Prefix& prefix) {
-    if (std::ranges::find(wishes, prefix) == wishes.end()) {
-      wishes.push_back(prefix);
-    }
-  };
-  std::ranges::for_each(conf.service_cidr, add);
-  std::ranges::for_each(conf.overlay_pod_cidr, add);
-  std::ranges::for_each(conf.hijack_cidr, add);
-  for (const ip::Address& address : facts.host_addresses) {
-    add(ip::Prefix::host(address));
-  }
-  return wishes;
-}
-
-namespace {
-
 void plan_cluster(const cni::NetConf& conf, const Facts& facts, const NextHop& hop,
                   ip::Family family, Routing& routing) {
   for (const ip::Prefix& wish : cluster_prefixes(conf, facts)) {
@@ -216,6 +160,50 @@ void plan_family(const cni::NetConf& conf, const Facts& facts, const Place& plac
 }
 
 }  // namespace
+
+std::optional<NextHop> find_next_hop(const Facts& facts, std::uint32_t overlay_table,
+                                     ip::Family family) {
+  for (const std::uint32_t table : {net::kTableMain, overlay_table}) {
+    if (const net::Route* route = find_default(facts, family, table)) {
+      return NextHop{route->gateway, route->is_onlink, route->mtu,
+                     route->advmss,  route->weight,    route->more_ways};
+    }
+  }
+  const auto host = find_host(facts, family);
+  return host ? std::optional(NextHop{host}) : std::nullopt;
+}
+
+net::Route make_overlay_route(const Overlay& overlay, const NextHop& hop, const ip::Prefix& dst,
+                              std::uint32_t table, std::uint32_t v6_metric) {
+  net::Route route;
+  route.dst = dst;
+  route.metric = dst.family() == ip::Family::v6 ? v6_metric : 0;
+  route.gateway = hop.gateway;
+  route.is_onlink = hop.is_onlink;
+  route.nic = overlay.link.index;
+  route.table = table;
+  route.mtu = hop.mtu;
+  route.advmss = hop.advmss;
+  route.weight = hop.weight;
+  route.more_ways = hop.more_ways;
+  return route;
+}
+
+std::vector<ip::Prefix> cluster_prefixes(const cni::NetConf& conf, const Facts& facts) {
+  std::vector<ip::Prefix> wishes;
+  const auto add = [&](const ip::Prefix& prefix) {
+    if (std::ranges::find(wishes, prefix) == wishes.end()) {
+      wishes.push_back(prefix);
+    }
+  };
+  std::ranges::for_each(conf.service_cidr, add);
+  std::ranges::for_each(conf.overlay_pod_cidr, add);
+  std::ranges::for_each(conf.hijack_cidr, add);
+  for (const ip::Address& address : facts.host_addresses) {
+    add(ip::Prefix::host(address));
+  }
+  return wishes;
+}
 
 DesiredShared plan_shared(const cni::NetConf& conf, const Facts& facts, const Place& place) {
   DesiredShared shared;

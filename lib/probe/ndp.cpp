@@ -114,10 +114,6 @@ std::vector<std::uint8_t> make_packet(std::uint8_t type, const ip::Address& sour
   return packet;
 }
 
-}  // namespace
-
-namespace {
-
 /// What a node must see of a probe and of an advertisement to all.
 /// \source RFC 4861, sections 7.1.1 and 7.1.2
 bool is_valid(const NdpMessage& message, Bytes packet) {
