@@ -19,6 +19,7 @@ std::optional<Link> parse_link(nlmsghdr* message);
 std::optional<IfAddress> parse_address(nlmsghdr* message);
 std::optional<Route> parse_route(nlmsghdr* message);
 std::optional<Rule> parse_rule(nlmsghdr* message);
+std::optional<ip::Mac> parse_filter(nlmsghdr* message);
 
 // The requests of rtnl.hpp. They fail only when memory is short.
 

@@ -97,6 +97,10 @@ class LinuxKernel final : public Kernel {
     return rdma::rename_device(*MVR_TRY(need_rdma_socket(Where::host)), device, name);
   }
 
+  Result<std::vector<ip::Mac>> read_filters(IfIndex index) override {
+    return net::read_filters(host_socket_, index);
+  }
+
   Result<std::vector<std::string>> read_vlans(std::uint16_t id) override {
     return net::list_vlans(id);
   }

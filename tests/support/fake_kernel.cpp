@@ -164,6 +164,16 @@ Result<std::vector<net::Route>> FakeKernel::read_pod_routes(ip::Family family) {
   return routes;
 }
 
+Result<std::vector<ip::Mac>> FakeKernel::read_filters(net::IfIndex index) {
+  std::vector<ip::Mac> macs;
+  for (const net::Link& link : world_.pod_links) {
+    if (link.macvlan && link.lower == index && link.is_up && link.mac) {
+      macs.push_back(*link.mac);
+    }
+  }
+  return macs;
+}
+
 Result<std::vector<std::string>> FakeKernel::read_vlans(std::uint16_t id) {
   std::vector<std::string> names;
   for (const net::Link& link : world_.host_links) {

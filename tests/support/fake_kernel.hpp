@@ -46,6 +46,7 @@ class FakeKernel final : public plan::Kernel {
   Result<std::optional<std::string>> read_verbs_node(rdma::DeviceIndex device) override;
   Result<void> move_rdma_device(plan::Where from, rdma::DeviceIndex device) override;
   Result<void> rename_rdma_device(rdma::DeviceIndex device, const std::string& name) override;
+  Result<std::vector<ip::Mac>> read_filters(net::IfIndex index) override;
   Result<std::vector<std::string>> read_vlans(std::uint16_t id) override;
   Result<std::vector<net::Rule>> read_rules(plan::Where where, ip::Family family) override;
   Result<std::vector<net::Route>> read_host_table(ip::Family family, std::uint32_t table) override;

@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <ctime>
+#include <filesystem>
 
 #include "mvr/base/fd.hpp"
 #include "support/capture.hpp"
@@ -340,6 +341,23 @@ TEST_CASE("a VLAN that is the master of other NICs stays", "[vlan]") {
   // Its own NICs have gone before; the next one takes it along.
   world.add();
   check_ok(world.runtime().del(1));
+  CHECK(world.changes() == "");
+}
+
+TEST_CASE("a VLAN stays under a NIC whose journal is lost", "[vlan]") {
+  VlanNode world(kLongVlan, {"one", "two"});
+  const std::string address = address_in(world.add("one"));
+  std::filesystem::remove_all(kStateDir);
+  world.add("two");
+  const Answer gone = world.runtime("two").del(1);
+  check_ok(gone);
+  expect_words(gone.err, {"level=warn", our_name(), "no journal names"});
+  check_nic(world, "one", our_name(), address);
+  // It has no journal that names the VLAN; the next one that comes and goes takes that along.
+  check_ok(world.runtime("one").del(1));
+  CHECK(list_vlans() == Names{our_name()});
+  world.add("two");
+  check_ok(world.runtime("two").del(1));
   CHECK(world.changes() == "");
 }
 

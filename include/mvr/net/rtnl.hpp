@@ -53,6 +53,11 @@ Result<void> change_link(Socket& socket, const LinkChange& change);
 
 Result<void> delete_link(Socket& socket, IfIndex index);
 
+/// Unicast MACs that a link takes besides its own: those of the macvlans on it that are up, in
+/// whatever namespace they are. Not of one in mode passthru, which has the link's own.
+/// \source net/core/rtnetlink.c, ndo_dflt_fdb_dump
+Result<std::vector<ip::Mac>> read_filters(Socket& socket, IfIndex index);
+
 Result<void> add_address(Socket& socket, const IfAddress& address);
 Result<void> delete_address(Socket& socket, const IfAddress& address);
 

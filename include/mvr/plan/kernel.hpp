@@ -57,6 +57,8 @@ class Kernel {
   /// One of the host's devices.
   virtual Result<void> rename_rdma_device(rdma::DeviceIndex device, const std::string& name) = 0;
 
+  /// MACs of the macvlans on one of the host's links, wherever they are.
+  virtual Result<std::vector<ip::Mac>> read_filters(net::IfIndex index) = 0;
   /// Names of the host's VLAN devices with this id.
   virtual Result<std::vector<std::string>> read_vlans(std::uint16_t id) = 0;
   virtual Result<std::vector<net::Rule>> read_rules(Where where, ip::Family family) = 0;
