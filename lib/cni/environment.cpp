@@ -107,7 +107,8 @@ Result<void> read_attachment(Variables& variables, Environment& env) {
   MVR_TRY(check_value("CNI_IFNAME", env.ifname, is_valid_ifname(env.ifname),
                       "must be 1 to 15 bytes, not \".\" or \"..\", without '/', ':', '%', white "
                       "space and control characters"));
-  env.args = MVR_TRY(read_cni_args(env.verb, variables.optional("CNI_ARGS")));
+  env.raw_args = variables.optional("CNI_ARGS");
+  env.args = MVR_TRY(read_cni_args(env.verb, env.raw_args));
   return {};
 }
 

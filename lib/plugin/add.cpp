@@ -292,8 +292,8 @@ Result<void> add(const Call& call) {
   const Namespaces netns = MVR_TRY(open_namespaces(call));
   state::Journal journal =
       MVR_TRY(state::Journal::open(call.conf.state_dir, call.attachment(), call.budget));
+  MVR_TRY(heal(call, netns.host, journal));
   const auto kernel = MVR_TRY(plan::open_linux_kernel(netns.host, *netns.pod));
-  MVR_TRY(heal(call, netns, journal, *kernel));
   const plan::OnStep on_step = [&](const plan::Step& step, std::chrono::microseconds took,
                                    const Result<void>& done) {
     call.timeline.step(describe(step), took, done);

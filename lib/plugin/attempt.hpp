@@ -41,8 +41,7 @@ struct Ground {
 
 /// A record of this attachment means that an ADD came before. Its work is undone if it has died or
 /// its namespace has; a living one is an error (Code::link_failed).
-Result<void> heal(const Call& call, const Namespaces& netns, state::Journal& journal,
-                  plan::Kernel& kernel);
+Result<void> heal(const Call& call, const net::Netns& host, state::Journal& journal);
 
 /// Looks, chooses, claims, and makes what is shared, and the link under its temporary name: all
 /// under the pod's lock, so that NICs made at the same time agree on tables and on what they share.

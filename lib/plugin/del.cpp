@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // DEL: whatever is missing is done already.
 #include "plugin/namespaces.hpp"
+#include "plugin/recorded.hpp"
 #include "plugin/teardown.hpp"
 
 namespace mvr::plugin {
@@ -16,6 +17,19 @@ Result<state::Journal> open_journal(const Call& call) {
   }
   call.log.line(LogLevel::warn, journal.error().msg + "; going on without the journal");
   return state::Journal::none(call.attachment());
+}
+
+/// The lease is that of the plugin that gave it.
+bool has_changed_ipam(const Call& call, const std::optional<state::Record>& record) {
+  return record && record->request && record->ipam_type != call.conf.ipam_type;
+}
+
+Result<void> del_as_recorded(const Call& call, const Remains& remains, state::Journal& journal) {
+  call.log.line(LogLevel::warn,
+                "ipam.type has changed since ADD; IPAM is called as it was then: \"" +
+                    remains.record->ipam_type + '"');
+  const RecordedCall recorded(call, *remains.record);
+  return summarize(tear_down(recorded.call(), remains, journal, call.budget));
 }
 
 }  // namespace
@@ -34,7 +48,9 @@ Result<void> del(const Call& call) {
   call.timeline.end_phase("open");
   const Remains remains{call.attachment(), &netns.host, netns.pod ? &*netns.pod : nullptr,
                         journal.record(), call.conf.prev_result};
-  return summarize(tear_down(call, remains, journal, call.budget));
+  return has_changed_ipam(call, remains.record)
+             ? del_as_recorded(call, remains, journal)
+             : summarize(tear_down(call, remains, journal, call.budget));
 }
 
 }  // namespace mvr::plugin

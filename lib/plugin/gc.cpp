@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "plugin/collect.hpp"
 #include "plugin/delegate.hpp"
-#include "plugin/namespaces.hpp"
 #include "plugin/teardown.hpp"
 
 namespace mvr::plugin {
@@ -17,36 +17,12 @@ bool is_valid(const Call& call, const state::Attachment& attachment) {
   return std::ranges::find(valid, reference) != valid.end();
 }
 
-/// The IPAM plugin inherits our environment; a GC call comes with these empty.
-void set_environment(const state::Record& record) {
-  ::setenv("CNI_CONTAINERID", record.attachment.container_id.c_str(), 1);
-  ::setenv("CNI_IFNAME", record.attachment.ifname.c_str(), 1);
-  ::setenv("CNI_NETNS", record.netns_path.c_str(), 1);
-}
-
-/// Undoes one attachment. Its journal may have changed since it was listed: what counts is what the
-/// lock's holder reads.
-Result<void> collect(const Call& call, const Namespaces& own, const state::Attachment& attachment) {
-  auto journal = MVR_TRY(state::Journal::open(call.conf.state_dir, attachment, call.budget));
-  if (!journal.record()) {
-    return {};
-  }
-  const state::Record record = *journal.record();
-  const auto pod = MVR_TRY(reopen_pod(own.host, record));
-  const Remains remains{attachment, &own.host, pod ? &*pod : nullptr, record, std::nullopt};
-  set_environment(record);
-  Result<void> done = summarize(tear_down(call, remains, journal, call.budget));
-  if (!done) {
-    return fail(std::move(done).error().in(attachment.to_string()));
-  }
-  call.log.line(LogLevel::info, "collected", {{"attachment", attachment.to_string()}});
-  return {};
-}
-
+/// The IPAM plugin inherits our environment, which has been that of the attachments.
 Result<void> forward_to_ipam(const Call& call) {
-  for (const char* name : {"CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS"}) {
+  for (const char* name : {"CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS", "CNI_ARGS"}) {
     ::setenv(name, "", 1);
   }
+  ::setenv("CNI_PATH", call.env.path.c_str(), 1);
   return call_ipam(call, "GC", call.budget);
 }
 
@@ -57,16 +33,19 @@ Result<void> gc(const Call& call) {
     return fail(Code::bad_config,
                 "cni.dev/valid-attachments is missing; without the list nothing is removed");
   }
-  const Namespaces own{MVR_TRY(net::open_own_netns()), std::nullopt};
+  const net::Netns host = MVR_TRY(net::open_own_netns());
   std::vector<Error> errors;
   const auto note = [&](Result<void> done) {
     if (!done) {
       errors.push_back(std::move(done).error());
     }
   };
+  const auto always = [](const state::Record&) { return Result<bool>(true); };
   for (const state::Record& record : state::read_records(call.conf.state_dir)) {
     if (record.attachment.network == call.conf.name && !is_valid(call, record.attachment)) {
-      note(collect(call, own, record.attachment));
+      auto collected = collect(call, host, record.attachment, call.budget, always);
+      note(collected ? Result<void>()
+                     : fail(std::move(collected).error().in(record.attachment.to_string())));
     }
   }
   note(forward_to_ipam(call));

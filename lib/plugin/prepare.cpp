@@ -52,6 +52,15 @@ Result<void> remove_leftover(Attempt& a, const Ground& ground) {
   return is_leftover ? a.kernel.delete_link(plan::Where::pod, link->index) : Result<void>();
 }
 
+/// What GC will need for IPAM. A text beyond all reason is not kept: with all of its characters
+/// escaped it could make the journal longer than is read.
+std::optional<state::Request> make_request(const Call& call) {
+  constexpr std::size_t kLongest = 128UL * 1024;
+  state::Request request{call.config, call.env.path, call.env.raw_args};
+  const std::size_t size = request.config.size() + request.path.size() + request.args.size();
+  return size <= kLongest ? std::optional(std::move(request)) : std::nullopt;
+}
+
 state::Record make_record(const Attempt& a, const Ground& ground) {
   state::Record record;
   record.attachment = a.attachment;
@@ -61,6 +70,7 @@ state::Record make_record(const Attempt& a, const Ground& ground) {
   record.master_index = to_int(ground.facts.master.index);
   record.table = ground.place.table;
   record.ipam_type = a.call.conf.ipam_type;
+  record.request = make_request(a.call);
   if (a.call.conf.vlan != 0) {
     record.vlan = {ground.facts.master.lower, static_cast<std::uint16_t>(a.call.conf.vlan)};
   }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <set>
 #include <string_view>
 
@@ -33,6 +34,24 @@ bool is_current(int directory, const std::string& name, int fd) {
 std::optional<Record> read_record(const Fd& fd) {
   const Result<std::string> text = read_all(fd.get(), kMaxSize);
   return text ? parse_record(*text) : std::nullopt;
+}
+
+bool ends_like_ours(std::string_view name) {
+  return name.ends_with(kSuffix) || name.ends_with(kNewSuffix);
+}
+
+/// True for what no living call has locked or is about to lock, and that says nothing.
+bool is_debris(int directory, const std::string& name, int fd) {
+  constexpr std::chrono::minutes kOld{1};
+  struct stat status {};
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+    return false;
+  }
+  const auto age = std::chrono::system_clock::now() -
+                   std::chrono::system_clock::from_time_t(status.st_mtim.tv_sec);
+  const bool says_nothing = status.st_size == 0 || name.ends_with(kNewSuffix);
+  return says_nothing && age > kOld && lock_file(fd, Budget::grace({})) &&
+         is_current(directory, name, fd);
 }
 
 }  // namespace
@@ -179,6 +198,23 @@ Result<void> Journal::remove() {
   fd_ = Fd();
   record_.reset();
   return {};
+}
+
+int remove_debris(const std::string& directory) {
+  const Fd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  int count = 0;
+  for (const std::string& name : list_directory(directory)) {
+    if (!opened || !ends_like_ours(name)) {
+      continue;
+    }
+    const Fd fd(
+        ::openat(opened.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (fd && is_debris(opened.get(), name, fd.get()) &&
+        ::unlinkat(opened.get(), name.c_str(), 0) == 0) {
+      ++count;
+    }
+  }
+  return count;
 }
 
 std::vector<Record> read_records(const std::string& directory) {

@@ -76,6 +76,19 @@ std::optional<VlanRecord> parse_vlan(const Json& json) {
   return is_whole ? std::optional(vlan) : std::nullopt;
 }
 
+/// Nothing for what no `format_extras` wrote.
+std::optional<Request> parse_request(const Json& json) {
+  Request request;
+  bool is_whole = json.is_object();
+  if (!is_whole) {
+    return std::nullopt;
+  }
+  read(json, "config", request.config, is_whole);
+  read(json, "path", request.path, is_whole);
+  read(json, "args", request.args, is_whole);
+  return is_whole ? std::optional(std::move(request)) : std::nullopt;
+}
+
 void read_routes_if_there(const Json& json, const char* key, std::vector<net::Route>& routes,
                           bool& is_whole) {
   if (const auto field = json.find(key); field != json.end()) {
@@ -113,6 +126,11 @@ void format_extras(const Record& record, Json& json) {
   if (!record.overlay_defaults.empty()) {
     json["overlayDefaults"] = format_routes(record.overlay_defaults);
   }
+  if (record.request) {
+    json["request"] = {{"config", record.request->config},
+                       {"path", record.request->path},
+                       {"args", record.request->args}};
+  }
   if (record.ipam) {
     json["ipamResult"] = cni::format_result(*record.ipam, kIpamVersion);
   }
@@ -126,6 +144,10 @@ void read_extras(const Json& json, Record& record, bool& is_whole) {
   if (const auto vlan = json.find("vlan"); vlan != json.end()) {
     record.vlan = parse_vlan(*vlan);
     is_whole &= record.vlan.has_value();
+  }
+  if (const auto request = json.find("request"); request != json.end()) {
+    record.request = parse_request(*request);
+    is_whole &= record.request.has_value();
   }
   read_if_there(json, "hostRuleTable", record.host_rule_table, is_whole);
   read_routes_if_there(json, "nodeRoutes", record.node_routes, is_whole);

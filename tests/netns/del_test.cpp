@@ -250,3 +250,18 @@ TEST_CASE("ADD after DEL makes the same again", "[del]") {
                      {"gateway", rail_gateway(1)}}}}}}}});
   check_routing(world.pod, wanted_nics({1, 2}));
 }
+
+TEST_CASE("a lease goes back to the IPAM plugin that gave it, whatever is configured since",
+          "[del]") {
+  const json ipam = GENERATE(json(nullptr), json{{"type", "static"}, {"ranges", nullptr}});
+  INFO(ipam);
+  OnePod world;
+  add_or_fail(world.runtime, 1);
+  REQUIRE(snapshot_leases().size() == 1);
+  Call call = world.runtime.call("DEL", "net1");
+  call.config.merge_patch({{"ipam", ipam}});
+  const Answer gone = run_plugin(call);
+  check_ok(gone);
+  CHECK(gone.err.find("ipam.type has changed since ADD") != std::string::npos);
+  CHECK(world.changes().empty());
+}

@@ -180,3 +180,40 @@ TEST_CASE("a claim finds the record of an attachment that has one", "[journal]")
   }
   CHECK(open_journal(dir.path(), kNet1Attachment, IfMissing::claim).record() == make_record());
 }
+
+TEST_CASE("what killed calls have left beside journals is removed, if it is old", "[journal]") {
+  const ScratchDir dir;
+  const std::string directory = dir.path();
+  const auto put = [&](const std::string& name, const std::string& text, bool is_old = true) {
+    write_text(dir.file(name), text);
+    if (is_old) {
+      const auto hour_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+      std::filesystem::last_write_time(dir.file(name), hour_ago);
+    }
+  };
+  put("claim.json", "");
+  put("half.json.new", "{\"format\":");
+  put("young.json", "", false);
+  put("young.json.new", "{", false);
+  put("broken.json", "{");
+  put("notes.txt", "");
+  std::filesystem::create_symlink(dir.file("notes.txt"), dir.file("link.json"));
+  Journal living = open_journal(directory);
+  unwrap(living.write(make_record()));
+  Journal claimed = open_journal(directory, {"other", "0123abcd", "net1"}, IfMissing::claim);
+  const std::string claim = dir.file(digest({"other", "0123abcd", "net1"}) + ".json");
+  std::filesystem::last_write_time(
+      claim, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+
+  CHECK(remove_debris(directory) == 2);
+  CHECK_FALSE(std::filesystem::exists(dir.file("claim.json")));
+  CHECK_FALSE(std::filesystem::exists(dir.file("half.json.new")));
+  for (const char* name :
+       {"young.json", "young.json.new", "broken.json", "notes.txt", "link.json"}) {
+    INFO(name);
+    CHECK(std::filesystem::exists(std::filesystem::symlink_status(dir.file(name))));
+  }
+  CHECK(std::filesystem::exists(claim));
+  CHECK(read_records(directory).size() == 1);
+  CHECK(remove_debris(dir.file("none")) == 0);
+}

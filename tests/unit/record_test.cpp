@@ -34,6 +34,7 @@ Record full_record() {
   record.ipam->dns.nameservers = {"10.233.0.3"};
   record.pod = "default/train-0";
   record.device_info_file = "/var/run/k8s.cni.cncf.io/devinfo/cni/train-0-net1.json";
+  record.request = {"{\n  \"name\": \"gpu1-macvlan\"\n}\n", "/opt/cni/bin", "IgnoreUnknown=1"};
   return record;
 }
 
@@ -67,7 +68,8 @@ TEST_CASE("a record cut short anywhere is none", "[journal]") {
 TEST_CASE("a record without one of its fields is none", "[journal]") {
   const Json whole = json_of(full_record());
   for (const auto& [key, value] : whole.items()) {
-    const bool is_needed = key != "ipamResult" && key != "pod" && key != "deviceInfoFile";
+    const bool is_needed =
+        key != "ipamResult" && key != "pod" && key != "deviceInfoFile" && key != "request";
     Json cut = whole;
     cut.erase(key);
     INFO(key);
@@ -75,13 +77,25 @@ TEST_CASE("a record without one of its fields is none", "[journal]") {
   }
 }
 
+TEST_CASE("a record with half a request is none", "[journal]") {
+  const Json whole = json_of(full_record());
+  for (const char* key : {"config", "path", "args"}) {
+    Json cut = whole;
+    cut["request"].erase(key);
+    INFO(key);
+    CHECK_FALSE(parse_record(cut.dump()));
+  }
+}
+
 TEST_CASE("a record of before RDMA was known is read", "[journal]") {
   Json old = json_of(full_record());
   old.erase("pod");
   old.erase("deviceInfoFile");
+  old.erase("request");
   Record expected = full_record();
   expected.pod.clear();
   expected.device_info_file.clear();
+  expected.request.reset();
   CHECK(parse_record(old.dump()) == expected);
 }
 

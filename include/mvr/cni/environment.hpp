@@ -31,6 +31,7 @@ struct Environment {
   std::string ifname;
   std::string path;  ///< CNI_PATH, not yet split
   Args args;
+  std::string raw_args;           ///< CNI_ARGS as it came
   bool allows_own_netns = false;  ///< CNI_NETNS_OVERRIDE
   std::string trace_parent;       ///< TRACEPARENT, W3C trace context; not validated
 };

@@ -41,6 +41,16 @@ struct VlanRecord {
   bool operator==(const VlanRecord&) const = default;
 };
 
+/// What ADD was called with. DEL gives the IPAM plugin the same where no runtime tells it, or one
+/// that has been configured otherwise since.
+struct Request {
+  std::string config;  ///< standard input
+  std::string path;    ///< CNI_PATH
+  std::string args;    ///< CNI_ARGS
+
+  bool operator==(const Request&) const = default;
+};
+
 struct Record {
   Attachment attachment;
   std::string pod;  ///< "namespace/name", for people; empty if the runtime did not say
@@ -58,6 +68,7 @@ struct Record {
   std::uint32_t host_rule_table = 0;         ///< on the node; 0 = none
   std::vector<net::Route> node_routes;       ///< in that table, made or about to be
   std::vector<net::Route> overlay_defaults;  ///< main's before this NIC took it over
+  std::optional<Request> request;            ///< nothing if it was too long to be kept
 
   bool operator==(const Record&) const = default;
 };
@@ -110,6 +121,11 @@ class Journal {
 
 /// Every record in the directory that can be read; without locks.
 std::vector<Record> read_records(const std::string& directory);
+
+/// Removes what calls that were killed have left beside their records: claims that say nothing, and
+/// half-written files. Nothing that is younger than a minute, which somebody may be about to lock.
+/// \return how many files were removed
+int remove_debris(const std::string& directory);
 
 /// JSON of a record, and back; parse gives nothing for what no `format_record` wrote.
 std::string format_record(const Record& record);
