@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "mvr/base/capabilities.hpp"
 #include "mvr/base/fd.hpp"
 #include "mvr/cni/netconf.hpp"
 #include "mvr/cni/version.hpp"
@@ -161,6 +162,7 @@ Result<void> answer(const cni::GetEnv& get_env, std::string& config, int in, int
   if (env.verb == cni::Verb::version) {
     return write_all(out, cni::version_document());
   }
+  MVR_TRY(drop_capabilities());
   config = MVR_TRY(read_all(in, kMaxConfig));
   return name_nic(carry_out(env, config, out), env);
 }
