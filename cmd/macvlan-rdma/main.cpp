@@ -4,23 +4,13 @@
 #include <unistd.h>
 
 #include <exception>
-#include <string_view>
 
 #include "mvr/base/fd.hpp"
 #include "mvr/cni/result.hpp"
+#include "mvr/ops/ops.hpp"
 #include "mvr/plugin/plugin.hpp"
 
 namespace {
-
-/// Without CNI_COMMAND somebody runs the program by hand. What was asked for goes to standard
-/// output; a bare call gets it on standard error, as from every CNI plugin.
-int show_help(int argc, char** argv) {
-  const std::string_view option = argc > 1 ? argv[1] : "";
-  const bool was_asked = option == "-h" || option == "--help" || option == "--version";
-  const int out = was_asked ? STDOUT_FILENO : STDERR_FILENO;
-  const auto written = mvr::write_all(out, mvr::plugin::help_text());
-  return written && (was_asked || argc == 1) ? 0 : 1;
-}
 
 /// A runtime may start us with a standard stream closed. The next file we open would take its
 /// number and, through IPAM's standard error, its output.
@@ -49,7 +39,7 @@ int main(int argc, char** argv) {
     fill_standard_streams();
     const char* verb = ::getenv("CNI_COMMAND");
     if (verb == nullptr || *verb == '\0') {
-      return show_help(argc, argv);
+      return mvr::ops::run(argc, argv);
     }
     return mvr::plugin::run(::getenv, STDIN_FILENO, STDOUT_FILENO);
   } catch (const std::exception& exception) {

@@ -9,6 +9,7 @@
 #include "mvr/base/fd.hpp"
 #include "mvr/cni/netconf.hpp"
 #include "mvr/cni/version.hpp"
+#include "mvr/plugin/collect.hpp"
 #include "plugin/call.hpp"
 
 namespace mvr::plugin {
@@ -169,6 +170,15 @@ Result<void> answer(const cni::GetEnv& get_env, std::string& config, int in, int
 
 }  // namespace
 
+Result<std::string> default_state_dir() {
+  const std::string config = R"({"cniVersion": "1.1.0", "name": "node", "type": "macvlan-rdma"})";
+  const std::string path = cni::defaults_path(config);
+  const auto parsed = MVR_TRY(read_defaults(path).and_then(
+      [&](const std::string& defaults) { return parse({}, config, defaults, path); }));
+  return parsed.problems.empty() ? Result<std::string>(parsed.conf.state_dir)
+                                 : fail(parsed.problems.front());
+}
+
 int run(const cni::GetEnv& get_env, int in, int out) {
   std::string config;
   const Result<void> answered = answer(get_env, config, in, out);
@@ -189,7 +199,9 @@ std::string help_text() {
          "\n\n"
          "A container runtime calls it with CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME "
          "and\n"
-         "CNI_PATH in the environment and a network configuration on standard input.\n";
+         "CNI_PATH in the environment and a network configuration on standard input.\n\n"
+         "Commands for people:\n"
+         "  gc    undo what dead attachments have left; \"macvlan-rdma gc --help\" says more\n";
 }
 
 }  // namespace mvr::plugin

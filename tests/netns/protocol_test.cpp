@@ -92,9 +92,9 @@ TEST_CASE("help that was asked for goes to standard output", "[protocol]") {
 TEST_CASE("an option that does not exist is an error", "[protocol]") {
   isolate();
   const Answer answer = run_bare({"--frobnicate"}, {});
-  CHECK(answer.status == 1);
+  CHECK(answer.status == 2);
   CHECK(answer.out.empty());
-  expect_words(answer.err, {"CNI_COMMAND"});
+  expect_words(answer.err, {"unknown command \"--frobnicate\"", "CNI_COMMAND"});
 }
 
 TEST_CASE("an unknown verb is named", "[protocol]") {
