@@ -96,69 +96,6 @@ const net::Link* find_ruled(const PodState& pod, const Predicate& is_usable) {
   return nullptr;
 }
 
-}  // namespace
-
-Result<std::optional<net::IfIndex>> find_default_interface(Kernel& kernel, Where where,
-                                                           ip::Family family) {
-  const auto route = MVR_TRY(find_default_route(kernel, where, family));
-  return route ? std::optional(route->nic) : std::nullopt;
-}
-
-const net::Link* PodState::find_link(const std::string& name) const {
-  const auto found = std::ranges::find(links, name, &net::Link::name);
-  return found != links.end() ? &*found : nullptr;
-}
-
-const net::Link* PodState::find_link(net::IfIndex index) const {
-  const auto found = std::ranges::find(links, index, &net::Link::index);
-  return found != links.end() ? &*found : nullptr;
-}
-
-std::string PodState::name_of(net::IfIndex index) const {
-  const net::Link* link = find_link(index);
-  return link != nullptr ? link->name : "";
-}
-
-Result<PodState> observe_pod(Kernel& kernel) {
-  PodState pod;
-  pod.links = MVR_TRY(kernel.read_pod_links());
-  const auto append = [](auto& all, auto more) {
-    std::ranges::move(more, std::back_inserter(all));
-  };
-  for (const ip::Family family : {ip::Family::v4, ip::Family::v6}) {
-    append(pod.addresses, MVR_TRY(kernel.read_pod_addresses(family)));
-    append(pod.routes, MVR_TRY(kernel.read_pod_routes(family)));
-    append(pod.rules, MVR_TRY(kernel.read_rules(Where::pod, family)));
-  }
-  return pod;
-}
-
-std::optional<Overlay> find_overlay(const PodState& pod, const std::string& wanted,
-                                    const std::string& ifname) {
-  const auto is_usable = [&](const net::Link* link) {
-    return link != nullptr && link->name != ifname && !net::is_ours(*link);
-  };
-  const net::Link* link = pod.find_link(wanted);
-  if (!is_usable(link)) {
-    link = find_ruled(pod, is_usable);
-  }
-  if (link == nullptr) {
-    link = find_default_owner(pod, is_usable);
-  }
-  if (link == nullptr) {
-    return std::nullopt;
-  }
-  Overlay overlay{*link, {}, {}};
-  for (const net::IfAddress& address : pod.addresses) {
-    if (address.index == link->index && address.scope == kGlobalScope && !address.is_duplicate) {
-      overlay.addresses.push_back(address);
-    }
-  }
-  return overlay;
-}
-
-namespace {
-
 /// The kernel has a sysctl for it, or no IPv6.
 Result<bool> has_ipv6(Kernel& kernel) {
   return MVR_TRY(kernel.read_pod_sysctls({"ipv6/conf/all/disable_ipv6"})).front().has_value();
@@ -234,6 +171,65 @@ Result<std::vector<NodePath>> find_node_paths(Kernel& kernel, const cni::NetConf
 }
 
 }  // namespace
+
+Result<std::optional<net::IfIndex>> find_default_interface(Kernel& kernel, Where where,
+                                                           ip::Family family) {
+  const auto route = MVR_TRY(find_default_route(kernel, where, family));
+  return route ? std::optional(route->nic) : std::nullopt;
+}
+
+const net::Link* PodState::find_link(const std::string& name) const {
+  const auto found = std::ranges::find(links, name, &net::Link::name);
+  return found != links.end() ? &*found : nullptr;
+}
+
+const net::Link* PodState::find_link(net::IfIndex index) const {
+  const auto found = std::ranges::find(links, index, &net::Link::index);
+  return found != links.end() ? &*found : nullptr;
+}
+
+std::string PodState::name_of(net::IfIndex index) const {
+  const net::Link* link = find_link(index);
+  return link != nullptr ? link->name : "";
+}
+
+Result<PodState> observe_pod(Kernel& kernel) {
+  PodState pod;
+  pod.links = MVR_TRY(kernel.read_pod_links());
+  const auto append = [](auto& all, auto more) {
+    std::ranges::move(more, std::back_inserter(all));
+  };
+  for (const ip::Family family : {ip::Family::v4, ip::Family::v6}) {
+    append(pod.addresses, MVR_TRY(kernel.read_pod_addresses(family)));
+    append(pod.routes, MVR_TRY(kernel.read_pod_routes(family)));
+    append(pod.rules, MVR_TRY(kernel.read_rules(Where::pod, family)));
+  }
+  return pod;
+}
+
+std::optional<Overlay> find_overlay(const PodState& pod, const std::string& wanted,
+                                    const std::string& ifname) {
+  const auto is_usable = [&](const net::Link* link) {
+    return link != nullptr && link->name != ifname && !net::is_ours(*link);
+  };
+  const net::Link* link = pod.find_link(wanted);
+  if (!is_usable(link)) {
+    link = find_ruled(pod, is_usable);
+  }
+  if (link == nullptr) {
+    link = find_default_owner(pod, is_usable);
+  }
+  if (link == nullptr) {
+    return std::nullopt;
+  }
+  Overlay overlay{*link, {}, {}};
+  for (const net::IfAddress& address : pod.addresses) {
+    if (address.index == link->index && address.scope == kGlobalScope && !address.is_duplicate) {
+      overlay.addresses.push_back(address);
+    }
+  }
+  return overlay;
+}
 
 Result<Facts> observe(Kernel& kernel, const cni::NetConf& conf, const std::string& ifname) {
   Facts facts;
