@@ -48,13 +48,15 @@ std::optional<IfAddress> parse_address(nlmsghdr* message) {
   }
   const std::uint32_t flags =
       attributes[IFA_FLAGS] != nullptr ? read_u32(attributes[IFA_FLAGS]) : header->ifa_flags;
+  const bool is_v6 = ip->family() == ip::Family::v6;  // the same bit says "secondary" in IPv4
   return IfAddress{IfIndex{static_cast<int>(header->ifa_index)},
                    {*ip, header->ifa_prefixlen},
                    read_u32(attributes[IFA_RT_PRIORITY]),
                    header->ifa_scope,
                    (flags & IFA_F_TENTATIVE) != 0,
                    (flags & IFA_F_NODAD) != 0,
-                   (flags & IFA_F_DADFAILED) != 0};
+                   (flags & IFA_F_DADFAILED) != 0,
+                   is_v6 && (flags & IFA_F_TEMPORARY) != 0};
 }
 
 Result<std::vector<IfAddress>> read_addresses(Socket& socket, ip::Family family, IfIndex index) {

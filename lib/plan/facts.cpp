@@ -8,11 +8,13 @@ namespace {
 
 constexpr std::uint8_t kGlobalScope = 0;
 
+/// Those that stay: a temporary one would be gone from the node while its routes are still there.
 Result<void> append_global_addresses(Kernel& kernel, ip::Family family, net::IfIndex index,
                                      std::vector<ip::Address>& found) {
   for (const net::IfAddress& address : MVR_TRY(kernel.read_addresses(Where::host, family, index))) {
     const bool is_new = std::ranges::find(found, address.prefix.address) == found.end();
-    if (address.scope == kGlobalScope && !address.is_tentative && is_new) {
+    const bool stays = !address.is_tentative && !address.is_temporary;
+    if (address.scope == kGlobalScope && stays && is_new) {
       found.push_back(address.prefix.address);
     }
   }

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "support/catch.hpp"
+#include "support/namespaces.hpp"
 #include "support/routing_lines.hpp"
 #include "support/routing_world.hpp"
 #include "support/scenario_v6.hpp"
@@ -28,6 +29,15 @@ Lines kept(const std::string& family = "-4") {
   }
   std::sort(lines.begin(), lines.end());
   return lines;
+}
+
+/// Those that the node could use.
+std::ptrdiff_t count_temporary() {
+  const json links = ip_json("", {"-6", "address", "show", "dev", kNodeNic, "temporary"});
+  const json all = links.at(0).value("addr_info", json::array());
+  return std::count_if(all.begin(), all.end(), [](const json& address) {
+    return address.contains("local") && !address.value("tentative", false);
+  });
 }
 
 /// The kernel makes the local routes of new addresses some time later.
@@ -65,6 +75,25 @@ TEST_CASE("the master may be the node's default-route interface", "[host-address
   CHECK(checked.code() == 109);
   CHECK(names(checked.message(), {"10.1.20.6 via 169.254.1.1 dev eth0"}));
   ip({"addr", "del", "10.1.20.6/16", "dev", kNodeNic});
+  REQUIRE(failure(world.del(1)) == "");
+  CHECK(world.changes() == "");
+}
+
+TEST_CASE("the node's temporary addresses are neither kept nor asked from",
+          "[host-addresses][host-rule][v6]") {
+  PodWorld world(1, Overlay::calico, Families::dual);
+  put_sysctl("", std::string("ipv6/conf/") + kNodeNic + "/use_tempaddr", "2");
+  ip({"addr", "add", "fd00:10:1::5/64", "dev", kNodeNic, "nodad", "mngtmpaddr"});
+  REQUIRE(eventually([] { return count_temporary() == 1; }));
+  world.look();
+  json config = rail_config_of(Families::dual, 1);
+  config["hostRuleTable"] = 500;
+  REQUIRE(failure(world.add("net1", config)) == "");
+  CHECK(kept("-6") == Lines{"fd00:10:1::4", "fd00:10:1::5"});
+  const Lines asked = routes("", 500, "-6");
+  REQUIRE(asked.size() == 1);
+  CHECK(names(asked.front(), {" src fd00:10:1::5 "}));
+  CHECK(failure(world.check(1)) == "");
   REQUIRE(failure(world.del(1)) == "");
   CHECK(world.changes() == "");
 }

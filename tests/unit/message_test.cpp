@@ -207,6 +207,18 @@ TEST_CASE("an address is read as it was written, with its metric", "[message]") 
   CHECK(parse_address(header_of(unwrap(make_new_address(other)))) == other);
 }
 
+TEST_CASE("one bit says temporary in IPv6 and secondary in IPv4", "[message]") {
+  const auto is_temporary = [](const char* text) {
+    const MessagePtr request = unwrap(make_new_address(address_of(IfIndex{2}, text)));
+    auto* header = static_cast<ifaddrmsg*>(nlmsg_data(header_of(request)));
+    CHECK_FALSE(parse_address(header_of(request))->is_temporary);
+    header->ifa_flags |= IFA_F_TEMPORARY;
+    return parse_address(header_of(request))->is_temporary;
+  };
+  CHECK(is_temporary("fd00:10:1::7777/64"));
+  CHECK_FALSE(is_temporary("10.1.20.5/16"));
+}
+
 TEST_CASE("routes are read as they were written", "[message]") {
   std::vector<Route> routes = {full_route()};
   Route route;

@@ -184,6 +184,17 @@ TEST_CASE("the node's addresses are those of its default route's interface and t
   CHECK(unwrap(observe(kernel, conf, "net1")).host_addresses.empty());
 }
 
+TEST_CASE("temporary addresses of the node do not count", "[facts]") {
+  World world = calico_world();
+  world.host_routes.push_back(foreign_route("::/0", "fe80::1", net::IfIndex{2}));
+  world.host_addresses.push_back(address_of(net::IfIndex{2}, "fd00:10:1::7777/64"));
+  world.host_addresses.back().is_temporary = true;
+  world.host_addresses.push_back(address_of(net::IfIndex{2}, "fd00:10:1::4/64"));
+  FakeKernel kernel(world);
+  CHECK(unwrap(observe(kernel, rail_conf(), "net1")).host_addresses ==
+        std::vector{addr("10.1.20.4"), addr("fd00:10:1::4")});
+}
+
 TEST_CASE("what is observed is the pod's, the master's and the other NICs'", "[facts]") {
   World world = calico_world();
   FakeKernel kernel(world);

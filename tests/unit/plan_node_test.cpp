@@ -110,6 +110,14 @@ TEST_CASE("a node without a default route names no source", "[node]") {
         Texts{"172.16.11.10 via 10.233.119.164 dev cali0 table 500"});
 }
 
+TEST_CASE("the node asks from an address that stays", "[node]") {
+  World world = node_world();
+  net::IfAddress temporary = address_of(net::IfIndex{2}, "fd00:10:1::7777/64");
+  temporary.is_temporary = true;
+  world.host_addresses.insert(world.host_addresses.begin(), temporary);
+  CHECK(on_node(world, v6_lease()).routes.at(0).src == addr("fd00:10:1::4"));
+}
+
 TEST_CASE("the NIC's table leads back to the node by the overlay NIC", "[node]") {
   const World world = node_world();
   const Texts v4{"10.1.20.4 via 169.254.1.1 dev eth0 table 101"};

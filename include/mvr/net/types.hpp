@@ -122,6 +122,7 @@ struct IfAddress {
   bool is_tentative = false;  ///< IPv6 before the end of duplicate address detection
   bool has_no_dad = false;    ///< IPv6: the kernel does not look for duplicates
   bool is_duplicate = false;  ///< IPv6: it did, and found one
+  bool is_temporary = false;  ///< IPv6: for privacy, gone after a day (RFC 8981)
 
   bool operator==(const IfAddress&) const = default;
 };
