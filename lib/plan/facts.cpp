@@ -157,16 +157,14 @@ Result<NodePath> find_node_path(Kernel& kernel, const cni::NetConf& conf,
   return NodePath{route->nic, overlay, MVR_TRY(find_node_address(kernel, overlay.family()))};
 }
 
-/// One for each family that the overlay NIC has.
-Result<std::vector<NodePath>> find_node_paths(Kernel& kernel, const cni::NetConf& conf,
-                                              const Overlay& overlay) {
-  std::vector<NodePath> paths;
+/// To the first address of each family.
+std::map<ip::Family, Result<NodePath>> find_node_paths(Kernel& kernel, const cni::NetConf& conf,
+                                                       const Overlay& overlay) {
+  std::map<ip::Family, Result<NodePath>> paths;
   for (const net::IfAddress& address : overlay.addresses) {
     const ip::Family family = address.prefix.family();
-    const bool is_known = std::ranges::any_of(
-        paths, [&](const NodePath& path) { return path.overlay.family() == family; });
-    if (!is_known) {
-      paths.push_back(MVR_TRY(find_node_path(kernel, conf, address.prefix.address)));
+    if (!paths.contains(family)) {
+      paths.emplace(family, find_node_path(kernel, conf, address.prefix.address));
     }
   }
   return paths;
@@ -245,7 +243,7 @@ Result<Facts> observe(Kernel& kernel, const cni::NetConf& conf, const std::strin
     facts.overlay->peer = MVR_TRY(find_peer(kernel, facts.pod, *facts.overlay));
   }
   if (facts.overlay && conf.host_rule_table != 0) {
-    facts.node_paths = MVR_TRY(find_node_paths(kernel, conf, *facts.overlay));
+    facts.node_paths = find_node_paths(kernel, conf, *facts.overlay);
   }
   facts.has_other_nics = std::ranges::any_of(facts.pod.links, [&](const net::Link& link) {
     return net::is_ours(link) && link.name != ifname;

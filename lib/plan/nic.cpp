@@ -104,15 +104,14 @@ void add_policy_route(Builder& b, const cni::PolicyRoute& wanted) {
 
 /// `hostRuleTable`: what comes from the node by the overlay NIC goes back by it.
 void plan_node_routes(Builder& b) {
-  for (const NodePath& path : b.facts.node_paths) {
-    const Family family = path.overlay.family();
+  for (const auto& [family, path] : b.facts.node_paths) {
     const auto hop = find_next_hop(b.facts, b.place.overlay_table, family);
-    if (!hop || !has_family(b.ipam, family)) {
+    if (!path || !hop || !has_family(b.ipam, family)) {
       continue;
     }
     std::vector<ip::Address> addresses = b.facts.host_addresses;
-    if (path.source) {
-      add_once(addresses, *path.source);  // the node asks from it, whatever is kept in main
+    if (path->source) {
+      add_once(addresses, *path->source);  // the node asks from it, whatever is kept in main
     }
     for (const ip::Address& address : addresses) {
       if (address.family() == family) {

@@ -33,13 +33,13 @@ net::Route make_route(std::uint32_t table, const NodePath& path, const ip::Addre
 
 }  // namespace
 
-Routing plan_node(const cni::NetConf& conf, const Facts& facts, const DesiredNic& nic) {
+Result<Routing> plan_node(const cni::NetConf& conf, const Facts& facts, const DesiredNic& nic) {
   Routing routing;
-  for (const NodePath& path : facts.node_paths) {
-    const ip::Family family = path.overlay.family();
+  for (const auto& [family, path] : facts.node_paths) {
     for (const net::IfAddress& address : nic.addresses) {
       if (address.prefix.family() == family) {
-        routing.routes.push_back(make_route(conf.host_rule_table, path, address.prefix.address));
+        routing.routes.push_back(
+            make_route(conf.host_rule_table, MVR_TRY(path), address.prefix.address));
       }
     }
   }

@@ -242,8 +242,7 @@ Result<void> take_default(Attempt& a, Ground& ground, const plan::DesiredNic& ni
 }
 
 /// `hostRuleTable`. The journal knows the routes first: nothing in the kernel tells whose they are.
-Result<void> route_on_node(Attempt& a, Ground& ground, const plan::DesiredNic& nic) {
-  const plan::Routing wanted = plan_node(a.call.conf, ground.facts, nic);
+Result<void> route_on_node(Attempt& a, Ground& ground, const plan::Routing& wanted) {
   if (wanted.routes.empty()) {
     return {};
   }
@@ -260,6 +259,7 @@ Result<void> make(Attempt& a) {
   MVR_TRY(set_mac(a, ground, ipam, link));
   const plan::DesiredNic nic = MVR_TRY(
       plan_nic(a.call.conf, ground.facts, ground.place, link.index, a.attachment.ifname, ipam));
+  const plan::Routing on_node = MVR_TRY(plan_node(a.call.conf, ground.facts, nic));
   warn(a.call, nic.warnings);
   const auto addresses = list_addresses(nic);
   MVR_TRY(refuse_node_address(a.call, ground.facts, addresses));
@@ -275,7 +275,7 @@ Result<void> make(Attempt& a) {
       plan::routing_steps(nic.routing, ground.facts.pod, {ground.place.table}, a.attachment.ifname),
       a.call.budget));
   MVR_TRY(take_default(a, ground, nic));
-  MVR_TRY(route_on_node(a, ground, nic));
+  MVR_TRY(route_on_node(a, ground, on_node));
   a.call.timeline.end_phase("routing");
   MVR_TRY(find_gids(a, ground, addresses));
   MVR_TRY(prober.announce(addresses));

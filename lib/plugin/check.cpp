@@ -119,7 +119,8 @@ Result<Mismatches> verify_network(const Call& call, plan::Kernel& kernel, const 
   Mismatches all = verify_addresses(nic.addresses, facts.pod, interface.name);
   append(all, verify_routing(routing, facts.pod, interface.name));
   append(all, verify_takeover(nic, facts));
-  append(all, MVR_TRY(verify_node_routes(kernel, plan_node(call.conf, facts, nic))));
+  const auto on_node = MVR_TRY(plan_node(call.conf, facts, nic));
+  append(all, MVR_TRY(verify_node_routes(kernel, on_node)));
   return all;
 }
 

@@ -300,6 +300,26 @@ TEST_CASE("an overlay NIC that the node does not reach directly is refused", "[h
   CHECK(world.changes() == "");
 }
 
+TEST_CASE("a family without addresses of the NIC need not be reached", "[host-rule][v6]") {
+  PodWorld world(1, Overlay::calico, Families::dual);
+  ip({"-6", "route", "del", world.pod().address6});
+  world.look();
+  SECTION("the NIC is of the other family") {
+    REQUIRE(failure(world.add("net1", with_table(rail_config_of(Families::v4, 1)))) == "");
+    CHECK(routes(kNode, kTable) == Lines{node_route(world.pod(), 1)});
+    CHECK(rules(kNode, "-6").empty());
+    talk(world.pod(), "net1", kNodeAddress, rail_address(1));
+    CHECK(failure(world.check(1)) == "");
+    REQUIRE(failure(world.del(1)) == "");
+  }
+  SECTION("the NIC is of this family too") {
+    const Answer added = world.add("net1", with_table(rail_config_of(Families::dual, 1)));
+    CHECK(added.code() == 108);
+    CHECK(names(added.message(), {"hostRuleTable 500", world.pod().address6}));
+  }
+  CHECK(world.changes() == "");
+}
+
 TEST_CASE("CHECK sees what is missing on the node and in the pod", "[host-rule]") {
   PodWorld world(1);
   REQUIRE(failure(world.add(1, kPatch)) == "");

@@ -46,7 +46,11 @@ DesiredNic nic_of(const World& world, const cni::AddResult& lease,
 }
 
 Routing on_node(const World& world, const cni::AddResult& lease) {
-  return plan_node(node_conf(), observed(world, node_conf()), nic_of(world, lease));
+  return unwrap(plan_node(node_conf(), observed(world, node_conf()), nic_of(world, lease)));
+}
+
+mvr::Error refusal_of(const World& world, const cni::AddResult& lease) {
+  return refused(plan_node(node_conf(), observed(world, node_conf()), nic_of(world, lease)));
 }
 
 Texts node_texts(const std::vector<net::Route>& routes) {
@@ -100,7 +104,7 @@ TEST_CASE("the node gets a rule for each family and a route for each address", "
   two.ips.push_back(ip_of("172.16.11.11/24"));
   CHECK(on_node(world, two).routes.size() == 2);
   CHECK(on_node(world, two).rules.size() == 1);
-  CHECK(plan_node(node_conf(), observed(world, node_conf()), DesiredNic{}) == Routing{});
+  CHECK(unwrap(plan_node(node_conf(), observed(world, node_conf()), DesiredNic{})) == Routing{});
 }
 
 TEST_CASE("a node without a default route names no source", "[node]") {
@@ -146,19 +150,24 @@ TEST_CASE("the NIC's table leads back to the node by the overlay NIC", "[node]")
   }
 }
 
-TEST_CASE("an overlay NIC that the node does not reach straight is refused", "[node][facts]") {
+TEST_CASE("an overlay NIC that the node does not reach straight is refused", "[node]") {
   World world = node_world();
   remove_host_route(world, "10.233.119.164/32");
-  FakeKernel without(world);
-  const auto by_gateway = refused(observe(without, node_conf(), "net1"));
+  const auto by_gateway = refusal_of(world, rail_lease());
   CHECK(by_gateway.code == Code::routing);
   CHECK(has_all(by_gateway.msg, {"hostRuleTable 500", "10.233.119.164", "via 10.1.0.1"}));
   remove_host_route(world, "0.0.0.0/0");
-  FakeKernel kernel(world);
-  CHECK(refused(observe(kernel, node_conf(), "net1")).code == Code::routing);
-  cni::NetConf conf = node_conf();
-  conf.host_rule_table = 0;
-  CHECK(observe(kernel, conf, "net1"));
+  CHECK(refusal_of(world, rail_lease()).code == Code::routing);
+}
+
+TEST_CASE("a family in which the NIC has no address is not refused", "[node]") {
+  World world = node_world();
+  remove_host_route(world, "fd00:10:233::a4/128");
+  CHECK(node_texts(on_node(world, rail_lease()).routes) ==
+        Texts{"172.16.11.10 via 10.233.119.164 dev cali0 src 10.1.20.4 table 500"});
+  for (const cni::AddResult& lease : {v6_lease(), dual_lease()}) {
+    CHECK(has_all(refusal_of(world, lease).msg, {"fd00:10:233::a4", "via fe80::1"}));
+  }
 }
 
 TEST_CASE("the owner's default is in main with its table's number", "[default-nic]") {

@@ -93,8 +93,9 @@ DesiredShared plan_shared(const cni::NetConf& conf, const Facts& facts, const Pl
 std::vector<net::Route> find_overlay_defaults(const PodState& pod, const Overlay& overlay);
 
 /// What the node is given for a NIC with `hostRuleTable`: a rule for each family, a route for each
-/// address. Empty without it.
-Routing plan_node(const cni::NetConf& conf, const Facts& facts, const DesiredNic& nic);
+/// address. Empty without it. Fails with Code::routing if the node does not reach the overlay NIC
+/// directly in a family in which the NIC has an address.
+Result<Routing> plan_node(const cni::NetConf& conf, const Facts& facts, const DesiredNic& nic);
 
 /// The MAC that `podMACPrefix` gives: the prefix, then the last four octets of the NIC's first
 /// address. Fails with Code::bad_config if it has none.

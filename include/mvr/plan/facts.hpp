@@ -3,6 +3,7 @@
 /// What a plan is made from: the master and the pod as they are. Reads only.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -50,9 +51,11 @@ struct Facts {
   std::vector<ip::Address> host_addresses;  ///< the node's, to be kept on the overlay NIC
   PodState pod;
   std::optional<Overlay> overlay;
-  std::vector<NodePath> node_paths;  ///< one a family; looked for only with `hostRuleTable`
-  bool has_other_nics = false;       ///< other interfaces of ours in the pod
-  bool has_ipv6 = true;              ///< the kernel
+  /// For each family that the overlay NIC has, or why there is none (Code::routing); looked for
+  /// only with `hostRuleTable`.
+  std::map<ip::Family, Result<NodePath>> node_paths;
+  bool has_other_nics = false;  ///< other interfaces of ours in the pod
+  bool has_ipv6 = true;         ///< the kernel
 };
 
 /// Everything an ADD or CHECK must know. Fails with Code::master_unusable if none of the masters
