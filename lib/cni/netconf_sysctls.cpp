@@ -36,7 +36,7 @@ void add_sysctl(const Field& field, std::string_view key) {
   } else if (std::ranges::find(sysctls, *path, &SysctlConf::path) != sysctls.end()) {
     field.refuse("two keys name the same sysctl net/" + *path);
   } else {
-    sysctls.push_back({*path, *value});
+    sysctls.push_back({*path, *value, field.label});
   }
 }
 

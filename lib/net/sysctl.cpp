@@ -13,6 +13,15 @@ namespace {
 constexpr const char* kRoot = "/proc/sys/net/";
 constexpr std::size_t kMaxValue = 4096;
 
+Error explain(const Sysctl& sysctl, const std::string& path, int error) {
+  if (sysctl.label.empty()) {
+    return sys_error(Code::io, error, path + " = " + sysctl.value);
+  }
+  const std::string what = sysctl.label + " \"" + sysctl.value + '"';
+  return error == ENOENT ? Error{Code::io, error, what + ": this kernel has no such sysctl"}
+                         : sys_error(Code::io, error, what);
+}
+
 }  // namespace
 
 Result<void> write_sysctl(const Sysctl& sysctl) {
@@ -20,7 +29,7 @@ Result<void> write_sysctl(const Sysctl& sysctl) {
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   // A value goes in one write; the kernel takes the second part of a split one for another value.
   if (!fd || ::write(fd.get(), sysctl.value.data(), sysctl.value.size()) < 0) {
-    return fail(sys_error(Code::io, errno, path + " = " + sysctl.value));
+    return fail(explain(sysctl, path, errno));
   }
   return {};
 }

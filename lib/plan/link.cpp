@@ -64,7 +64,7 @@ std::vector<net::Sysctl> plan_sysctls(const cni::NetConf& conf, const Facts& fac
   }
   for (const cni::SysctlConf& wanted : conf.sysctls) {
     std::erase_if(sysctls, [&](const net::Sysctl& s) { return s.path == wanted.path; });
-    sysctls.push_back({wanted.path, wanted.value});
+    sysctls.push_back({wanted.path, wanted.value, wanted.label});
   }
   return sysctls;
 }

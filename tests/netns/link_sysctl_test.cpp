@@ -100,11 +100,23 @@ TEST_CASE("a name with a dot has its sysctls too", "[link][sysctl]") {
 }
 
 TEST_CASE("a sysctl that does not exist fails ADD and leaves nothing", "[link][sysctl]") {
+  const std::string key =
+      GENERATE("net.ipv4.conf.IFNAME.no_such_key", "net/ipv6/conf/IFNAME/no_such_key");
   OnePod world;
-  const Answer answer =
-      world.runtime.add(1, {{"sysctls", {{"net.ipv4.conf.IFNAME.no_such_key", "1"}}}});
+  const Answer answer = world.runtime.add(1, {{"sysctls", {{key, "1"}}}});
   INFO(answer);
   CHECK(answer.code() == 101);
-  CHECK(answer.message().find("no_such_key") != std::string::npos);
+  CHECK(answer.message().ends_with(": sysctls." + key + " \"1\": this kernel has no such sysctl"));
+  CHECK(world.changes().empty());
+}
+
+TEST_CASE("a value that the kernel refuses is named with its key", "[link][sysctl]") {
+  OnePod world;
+  const Answer answer =
+      world.runtime.add(1, {{"sysctls", {{"net.ipv4.conf.IFNAME.forwarding", "yes"}}}});
+  INFO(answer);
+  CHECK(answer.code() == 101);
+  CHECK(answer.message().ends_with(
+      ": sysctls.net.ipv4.conf.IFNAME.forwarding \"yes\": Invalid argument (EINVAL)"));
   CHECK(world.changes().empty());
 }

@@ -106,6 +106,7 @@ TEST_CASE("values of the link and of IPAM", "[cni][netconf]") {
   REQUIRE(conf.sysctls.size() == 2);
   CHECK(conf.sysctls[0].path == "ipv4/conf/IFNAME/forwarding");
   CHECK(conf.sysctls[0].value == "1");
+  CHECK(conf.sysctls[0].label == "sysctls.net.ipv4.conf.IFNAME.forwarding");
   CHECK(conf.sysctls[1].path == "ipv6/conf/IFNAME/accept_ra");
 }
 

@@ -141,6 +141,15 @@ TEST_CASE("the configuration's sysctls have the last word", "[plan]") {
                                  "ipv4/conf/net1/forwarding=1", "ipv4/conf/net1/rp_filter=1"});
 }
 
+TEST_CASE("a sysctl of the configuration is known by its key, whatever the NIC's name", "[plan]") {
+  cni::NetConf conf = rail_conf();
+  conf.sysctls = {{"ipv4/conf/IFNAME/forwarding", "1", "sysctls.net.ipv4.conf.IFNAME.forwarding"}};
+  const auto sysctls = sysctls_of(plan(conf), "mvr0");
+  CHECK(sysctls.front().label.empty());
+  CHECK(sysctls.back() ==
+        net::Sysctl{"ipv4/conf/mvr0/forwarding", "1", "sysctls.net.ipv4.conf.IFNAME.forwarding"});
+}
+
 TEST_CASE("a name that contains the placeholder is put in once", "[plan]") {
   cni::NetConf conf = rail_conf();
   conf.rp_filter = 1;

@@ -64,6 +64,7 @@ struct PolicyRoute {
 struct SysctlConf {
   std::string path;
   std::string value;
+  std::string label = {};  ///< the key as it was written, with its place: for errors
 
   bool operator==(const SysctlConf&) const = default;
 };

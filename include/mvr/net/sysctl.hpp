@@ -13,6 +13,7 @@ namespace mvr::net {
 struct Sysctl {
   std::string path;
   std::string value;
+  std::string label = {};  ///< what errors call it, if not by its path
 
   bool operator==(const Sysctl&) const = default;
 };
