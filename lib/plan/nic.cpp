@@ -232,6 +232,22 @@ Result<void> check_mtu(const cni::NetConf& conf, const Facts& facts, const cni::
   return {};
 }
 
+/// IPv6 cannot be off on a NIC that gets an address of it.
+Result<void> check_sysctls(const cni::NetConf& conf, const cni::AddResult& ipam) {
+  for (const cni::SysctlConf& sysctl : conf.sysctls) {
+    const bool is_off = sysctl.path == "ipv6/conf/IFNAME/disable_ipv6" && sysctl.value != "0";
+    const auto address = std::ranges::find_if(
+        ipam.ips, [](const cni::IpConfig& ip) { return ip.address.family() == Family::v6; });
+    if (is_off && address != ipam.ips.end()) {
+      return fail(Code::bad_config, sysctl.label + " \"" + sysctl.value +
+                                        "\": must be \"0\" or absent, as IPAM gives the NIC the "
+                                        "address " +
+                                        address->address.to_string());
+    }
+  }
+  return {};
+}
+
 Result<void> check_policy_routes(const cni::NetConf& conf, const cni::AddResult& ipam) {
   for (const cni::PolicyRoute& route : conf.policy_routes) {
     if (is_own(ipam, route.gateway)) {
@@ -263,6 +279,7 @@ Result<DesiredNic> plan_nic(const cni::NetConf& conf, const Facts& facts, const 
   const cni::AddResult ipam = normalize(result);
   MVR_TRY(check_lease(ipam, facts, place));
   MVR_TRY(check_mtu(conf, facts, ipam));
+  MVR_TRY(check_sysctls(conf, ipam));
   MVR_TRY(check_policy_routes(conf, ipam));
   MVR_TRY(check_default(conf, place, ifname, ipam));
   Builder builder{conf, facts, place, nic, ipam, {}};

@@ -192,3 +192,23 @@ TEST_CASE("one family's failure takes back both", "[dual]") {
   CHECK(answer.code() == 104);
   CHECK(world.changes() == "");
 }
+
+TEST_CASE("IPv6 may be off on a NIC that gets no address of it, and on no other", "[dual]") {
+  PodWorld world(1, Overlay::calico, Families::dual);
+  const json off{{"net.ipv6.conf.IFNAME.disable_ipv6", "1"}};
+  SECTION("an address of it") {
+    json config = dual_config(1);
+    config["sysctls"] = off;
+    const Answer answer = world.add("net1", config);
+    INFO(answer);
+    CHECK(answer.code() == 7);
+    CHECK(names(answer.message(), {"sysctls.net.ipv6.conf.IFNAME.disable_ipv6 \"1\"", "\"0\"",
+                                   rail_address6(1) + "/64"}));
+  }
+  SECTION("none") {
+    REQUIRE(failure(world.add(1, {{"sysctls", off}})) == "");
+    CHECK(failure(world.check(1)) == "");
+    REQUIRE(failure(world.del(1)) == "");
+  }
+  CHECK(world.changes() == "");
+}

@@ -225,6 +225,20 @@ TEST_CASE("an IPv6 address needs an MTU that IPv6 can use", "[v6][nic]") {
   CHECK(has_all(error.msg, {"fd00:172:11::10/64", "mtu 1279", "1280"}));
 }
 
+TEST_CASE("IPv6 cannot be off on a NIC that gets an address of it", "[v6][nic]") {
+  cni::NetConf conf = dual_conf();
+  const auto plan = [&](const std::string& value, const cni::AddResult& lease) {
+    conf.sysctls = {{"ipv6/conf/IFNAME/disable_ipv6", value, "sysctls.net.ipv6.conf.IFNAME.off"}};
+    return plan_nic(conf, observed(v4_world()), rail_place(), kNet1, "net1", lease);
+  };
+  CHECK(plan("0", dual_lease()));
+  CHECK(plan("1", rail_lease()));
+  const Error error = refused(plan("1", dual_lease()));
+  CHECK(error.code == Code::bad_config);
+  CHECK(has_all(error.msg,
+                {"sysctls.net.ipv6.conf.IFNAME.off \"1\"", "\"0\"", "fd00:172:11::10/64"}));
+}
+
 TEST_CASE("IPv6 is turned on for the NIC before its first address of it", "[v6][steps]") {
   const auto steps = address_steps(nic_of(dual_lease()), "net1");
   REQUIRE(steps.size() == 3);
