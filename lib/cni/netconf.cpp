@@ -41,9 +41,6 @@ Result<void> refuse_list(const Json& document) {
 }
 
 Result<Json> parse_defaults(std::string_view text) {
-  if (text.empty()) {
-    return Json::object();
-  }
   Result<Json> document = parse_object(text);
   if (!document) {
     return fail(std::move(document).error().in("defaults file").as(Code::bad_config));

@@ -38,11 +38,13 @@ bool tolerates_problems(cni::Verb verb) {
   return verb == cni::Verb::del || verb == cni::Verb::gc;
 }
 
-/// The node's defaults; a missing file is an empty one.
+constexpr const char* kNoDefaults = "{}";
+
+/// The node's defaults; a missing file has none.
 Result<std::string> read_defaults(const std::string& path) {
   Result<std::string> text = read_file(path, kMaxDefaults);
   if (!text && text.error().sys_errno == ENOENT) {
-    return std::string();
+    return std::string(kNoDefaults);
   }
   return text;
 }
@@ -73,7 +75,7 @@ Result<cni::ParsedConf> read_config(const cni::Environment& env, const std::stri
     return parsed;
   }
   // A broken defaults file must not keep the node's pods from ending.
-  auto bare = parse(env, config, "", path);
+  auto bare = parse(env, config, kNoDefaults, path);
   if (bare) {
     bare->warnings.push_back(parsed.error().msg + "; going on without it");
   }

@@ -41,7 +41,7 @@ cni::Environment read_environment(const Variables& variables) {
 
 /// What the node's defaults said then mattered for ADD only.
 std::optional<cni::NetConf> read_conf(const state::Record& record) {
-  auto parsed = record.request ? cni::parse_netconf(record.request->config, "")
+  auto parsed = record.request ? cni::parse_netconf(record.request->config, "{}")
                                : Result<cni::ParsedConf>(fail(Code::bad_config, "none"));
   const bool is_usable = parsed && parsed->conf.name == record.attachment.network;
   return is_usable ? std::optional(std::move(parsed->conf)) : std::nullopt;

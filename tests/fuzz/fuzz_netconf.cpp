@@ -38,7 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view input = mvr::fuzz::text_of(data, size);
   const std::size_t end = input.find('\0');
   const std::string_view json = input.substr(0, end);
-  const std::string_view defaults = end == input.npos ? "" : input.substr(end + 1);
+  const std::string_view defaults = end == input.npos ? "{}" : input.substr(end + 1);
   const auto parsed = cni::parse_netconf(json, defaults);
   if (parsed) {
     check(*parsed);

@@ -89,6 +89,8 @@ TEST_CASE("strict in the defaults file holds for the configuration", "[bad-input
 
 TEST_CASE("a broken defaults file is an error that names it", "[bad-input][defaults]") {
   const Refusals refusals;
+  refuse_file(refusals, "", 7, {"not JSON"});
+  refuse_file(refusals, " \n", 7, {"not JSON"});
   refuse_file(refusals, "{", 7, {"not JSON"});
   refuse_file(refusals, "rubbish", 7, {"not JSON"});
   refuse_file(refusals, "[]", 7, {"must be a JSON object"});
@@ -133,7 +135,7 @@ TEST_CASE("a broken defaults file does not keep DEL from its work", "[bad-input]
   Scenario scenario({.rails = 1});
   Runtime runtime(scenario.add_pod("pod"));
   REQUIRE(runtime.add("net1", config_with_file()).ok());
-  put_file(kFile, GENERATE(R"({"mode":"ipvlan"})", "{", "[]", "\xef\xbb\xbf{}"));
+  put_file(kFile, GENERATE("", R"({"mode":"ipvlan"})", "{", "[]", "\xef\xbb\xbf{}"));
   const Answer answer = runtime.del("net1");
   INFO(answer);
   CHECK(answer.ok());

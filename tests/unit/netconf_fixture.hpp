@@ -26,13 +26,13 @@ inline std::string config(const std::string& members = "") {
          (members.empty() ? "" : "," + members) + "}";
 }
 
-inline ParsedConf parse(const std::string& members, const std::string& defaults = "",
+inline ParsedConf parse(const std::string& members, const std::string& defaults = "{}",
                         const Args& args = {}) {
   return unwrap(parse_netconf(config(members), defaults, args));
 }
 
 /// The configuration's values when nothing is wrong with it.
-inline NetConf accept(const std::string& members, const std::string& defaults = "",
+inline NetConf accept(const std::string& members, const std::string& defaults = "{}",
                       const Args& args = {}) {
   const ParsedConf parsed = parse(members, defaults, args);
   INFO(members);
@@ -43,7 +43,7 @@ inline NetConf accept(const std::string& members, const std::string& defaults = 
 }
 
 /// The only problem of a configuration.
-inline Error refuse(const std::string& members, const std::string& defaults = "",
+inline Error refuse(const std::string& members, const std::string& defaults = "{}",
                     const Args& args = {}) {
   const ParsedConf parsed = parse(members, defaults, args);
   INFO(members);
@@ -51,14 +51,14 @@ inline Error refuse(const std::string& members, const std::string& defaults = ""
   return parsed.problems.front();
 }
 
-inline Error hard_error(const std::string& json, const std::string& defaults = "") {
+inline Error hard_error(const std::string& json, const std::string& defaults = "{}") {
   const auto parsed = parse_netconf(json, defaults);
   REQUIRE_FALSE(parsed);
   return parsed.error();
 }
 
 inline std::vector<std::string> warnings(const std::string& members,
-                                         const std::string& defaults = "") {
+                                         const std::string& defaults = "{}") {
   const ParsedConf parsed = parse(members, defaults);
   CHECK(parsed.problems.empty());
   return parsed.warnings;
@@ -71,7 +71,7 @@ inline std::string mac_text(const NetConf& conf) {
 /// All messages, or none when the configuration is accepted.
 inline std::vector<std::string> messages(const std::string& json) {
   std::vector<std::string> all;
-  const auto parsed = parse_netconf(json, "");
+  const auto parsed = parse_netconf(json, "{}");
   if (!parsed) {
     return {parsed.error().msg};
   }

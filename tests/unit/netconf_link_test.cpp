@@ -23,7 +23,7 @@ const std::string kIpam = R"("ipam":{"type":"host-local"})";
 const std::string kPrefix = R"("podMACPrefix":"0a:58",)" + kIpam;
 
 /// Asserts that nothing is left of a prefix that cannot be used.
-Error refuse_prefix(const std::string& members, const std::string& defaults = "",
+Error refuse_prefix(const std::string& members, const std::string& defaults = "{}",
                     const Args& args = {}) {
   CHECK_FALSE(parse(members, defaults, args).conf.mac_prefix);
   return refuse(members, defaults, args);
@@ -66,7 +66,7 @@ TEST_CASE("a prefix and a MAC address exclude each other", "[cni][netconf]") {
                  "with args.cni.mac 02:00:00:00:00:03, " + rule));
   Args args;
   args.mac = Mac::parse("02:00:00:00:00:02");
-  CHECK(contains(refuse_prefix(kPrefix, "", args).msg, "with CNI_ARGS MAC 02:00:00:00:00:02, "));
+  CHECK(contains(refuse_prefix(kPrefix, "{}", args).msg, "with CNI_ARGS MAC 02:00:00:00:00:02, "));
   CHECK(accept(R"("mac":"","runtimeConfig":{"mac":""},)" + kPrefix).mac_prefix);
 }
 

@@ -87,7 +87,7 @@ TEST_CASE("problems of the defaults file name it", "[cni][netconf]") {
 }
 
 TEST_CASE("a defaults file that is no object stops everything", "[cni][netconf]") {
-  for (const char* bad : {"[]", "null", "{", "rubbish", " "}) {
+  for (const char* bad : {"[]", "null", "{", "rubbish", " ", ""}) {
     const Error error = hard_error(config(), bad);
     CHECK(error.code == Code::bad_config);
     CHECK(contains(error.msg, "defaults file"));
@@ -101,9 +101,9 @@ TEST_CASE("where the MAC address comes from", "[cni][netconf]") {
   Args args;
   CHECK(mac_text(accept(own)) == "02:00:00:00:00:01");
   args.mac = Mac::parse("02:00:00:00:00:02");
-  CHECK(mac_text(accept(own, "", args)) == "02:00:00:00:00:02");
-  CHECK(mac_text(accept(in_args, "", args)) == "02:00:00:00:00:03");
-  CHECK(mac_text(accept(in_runtime, "", args)) == "02:00:00:00:00:04");
+  CHECK(mac_text(accept(own, "{}", args)) == "02:00:00:00:00:02");
+  CHECK(mac_text(accept(in_args, "{}", args)) == "02:00:00:00:00:03");
+  CHECK(mac_text(accept(in_runtime, "{}", args)) == "02:00:00:00:00:04");
   CHECK(mac_text(accept(own + R"(,"runtimeConfig":{"mac":""})")) == "02:00:00:00:00:01");
   CHECK(mac_text(accept(own + R"(,"runtimeConfig":{"mac":null},"args":null)")) ==
         "02:00:00:00:00:01");
@@ -116,7 +116,7 @@ TEST_CASE("a MAC address is judged wherever it comes from", "[cni][netconf]") {
   CHECK(contains(refuse(R"("args":{"cni":[]})").msg, "args.cni"));
   Args args;
   args.mac = Mac::parse("02:00:00:00:00:02");
-  CHECK(contains(refuse(R"("mode":"passthru")", "", args).msg, "CNI_ARGS MAC"));
+  CHECK(contains(refuse(R"("mode":"passthru")", "{}", args).msg, "CNI_ARGS MAC"));
   CHECK(contains(refuse(R"("mode":"passthru","runtimeConfig":{"mac":"02:00:00:00:00:04"})").msg,
                  "runtimeConfig.mac"));
 }

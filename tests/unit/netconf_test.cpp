@@ -205,7 +205,7 @@ TEST_CASE("integers are JSON integers", "[cni][netconf]") {
   for (const char* bad : {"1500.0", "1.5e3", "true", "\"1500\"", "null", "[1500]", "1e400",
                           "18446744073709551615", "18446744073709551616", "-1"}) {
     INFO(bad);
-    const auto parsed = parse_netconf(config(std::string("\"mtu\":") + bad), "");
+    const auto parsed = parse_netconf(config(std::string("\"mtu\":") + bad), "{}");
     CHECK((!parsed || parsed->problems.size() == 1));
   }
 }

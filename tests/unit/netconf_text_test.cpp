@@ -60,7 +60,7 @@ TEST_CASE("every refusal fits into an error document", "[cni][netconf]") {
         std::string("{\"name\":\"\xff\xfe\"}"),
         R"({"cniVersion":"1.0.0","name":")" + std::string(3'000'000, '\xc3') + "\"}",
         config("\"" + std::string(63, 'k') + "\xe2\x82\xac\":1,\"strict\":true")}) {
-    const auto parsed = parse_netconf(json, "");
+    const auto parsed = parse_netconf(json, "{}");
     const Error error = parsed ? parsed->problems.at(0) : parsed.error();
     const std::string document = format_error(error, kNewest);
     CHECK(Json::parse(document, nullptr, false).is_object());

@@ -143,7 +143,7 @@ struct ParsedConf {
 /// Reads the configuration that came on standard input, with the node-wide defaults below it.
 /// Fails only where no verb can go on: not JSON or nested too deep (Code::decode), `name` missing
 /// or malformed (bad_config), a cniVersion we do not speak (incompatible_version).
-/// \param defaults the text of the defaults file, empty if there is none
+/// \param defaults the text of the defaults file, "{}" if there is none
 /// \param args     CNI_ARGS, whose MAC stands between the configuration's and args.cni's
 Result<ParsedConf> parse_netconf(std::string_view json, std::string_view defaults,
                                  const Args& args = {});
