@@ -23,10 +23,10 @@ std::string to_string(Op op) {
 // Three functions a kind: describe_one, apply_one, inverse_one.
 
 std::string describe_one(const CreateLink& step) {
-  return "create " + step.link.name + " (macvlan, as " + step.link.spec.name + ")";
+  return "create the NIC (macvlan, as " + step.link.spec.name + ")";
 }
-std::string describe_one(const RemoveLink& step) {
-  return "remove link " + step.name;
+std::string describe_one(const RemoveLink& /*step*/) {
+  return "remove the NIC";
 }
 std::string describe_one(const SetSysctls& step) {
   std::string text = "set";
@@ -36,9 +36,13 @@ std::string describe_one(const SetSysctls& step) {
   return text;
 }
 std::string describe_one(const ChangeLink& step) {
-  std::string text = step.change.name.empty() ? "set " + step.name : "name " + step.change.name;
-  text += step.change.mac ? " MAC " + step.change.mac->to_string() : "";
-  return text + (step.change.up ? " up" : "");
+  const net::LinkChange& change = step.change;
+  std::string text = "set";
+  text += change.name.empty() ? "" : " name";
+  text += change.mac ? " MAC " + change.mac->to_string() : "";
+  text += change.promisc ? " promisc" : "";
+  text += change.allmulti ? " allmulti" : "";
+  return text + (change.up ? " up" : "");
 }
 std::string describe_one(const CreateVlan& step) {
   return "create VLAN " + std::to_string(step.spec.id) + " as " + step.spec.name;

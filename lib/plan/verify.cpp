@@ -99,7 +99,7 @@ std::string Mismatch::to_string() const {
 }
 
 std::vector<Mismatch> verify_link(const LinkExpectation& wanted, const net::Link* found) {
-  Comparison link(wanted.name);
+  Comparison link("link");
   if (found == nullptr) {
     link.expect("", "a macvlan", kMissing);
     return std::move(link).take();
@@ -137,10 +137,10 @@ std::vector<Mismatch> verify_link(const LinkExpectation& wanted, const net::Link
 }
 
 std::vector<Mismatch> verify_addresses(const std::vector<net::IfAddress>& wanted,
-                                       const PodState& pod, const std::string& nic) {
+                                       const PodState& pod) {
   std::vector<Mismatch> all;
   for (const net::IfAddress& address : wanted) {
-    Comparison comparison(nic + " address " + address.prefix.to_string());
+    Comparison comparison("address " + address.prefix.to_string());
     const auto found = std::ranges::find_if(pod.addresses, [&](const net::IfAddress& other) {
       return other.index == address.index && other.prefix == address.prefix;
     });

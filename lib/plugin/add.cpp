@@ -21,8 +21,7 @@ std::vector<plan::Step> flag_steps(const Ground& ground, net::IfIndex index) {
   change.promisc = ground.link.promisc;
   change.allmulti = ground.link.allmulti;
   const bool has_flags = change.promisc || change.allmulti;
-  return has_flags ? std::vector<plan::Step>{plan::ChangeLink{change, ground.link.name}}
-                   : std::vector<plan::Step>();
+  return has_flags ? std::vector<plan::Step>{plan::ChangeLink{change}} : std::vector<plan::Step>();
 }
 
 /// The link as the kernel made it, then its sysctls, name and state. One whose MAC is to come from
@@ -39,16 +38,15 @@ Result<net::Link> raise_link(Attempt& a, const Ground& ground) {
   change.alias = ground.link.alias;
   change.up = !a.call.conf.mac_prefix;
   MVR_TRY(a.link.run(flag_steps(ground, link->index), a.call.budget));
-  MVR_TRY(a.link.run({plan::SetSysctls{sysctls_of(ground.link, temporary)},
-                      plan::ChangeLink{change, ground.link.name, link->mac}},
-                     a.call.budget));
+  MVR_TRY(a.link.run(
+      {plan::SetSysctls{sysctls_of(ground.link, temporary)}, plan::ChangeLink{change, link->mac}},
+      a.call.budget));
   a.call.timeline.end_phase("link");
   return *std::move(link);
 }
 
 /// `podMACPrefix`: the MAC comes with the first address, and the link is up after that.
-Result<void> set_mac(Attempt& a, const Ground& ground, const cni::AddResult& ipam,
-                     net::Link& link) {
+Result<void> set_mac(Attempt& a, const cni::AddResult& ipam, net::Link& link) {
   if (!a.call.conf.mac_prefix) {
     return {};
   }
@@ -57,7 +55,7 @@ Result<void> set_mac(Attempt& a, const Ground& ground, const cni::AddResult& ipa
   change.mac = MVR_TRY(plan::make_mac(*a.call.conf.mac_prefix, ipam));
   change.up = true;
   link.mac = change.mac;
-  return a.link.run({plan::ChangeLink{change, ground.link.name, link.mac}}, a.call.budget);
+  return a.link.run({plan::ChangeLink{change, link.mac}}, a.call.budget);
 }
 
 /// A plugin that never ran has nothing to take back.
@@ -256,7 +254,7 @@ Result<void> make(Attempt& a) {
   Ground ground = MVR_TRY(prepare(a));
   net::Link link = MVR_TRY(raise_link(a, ground));
   const cni::AddResult ipam = MVR_TRY(ask_ipam(a));
-  MVR_TRY(set_mac(a, ground, ipam, link));
+  MVR_TRY(set_mac(a, ipam, link));
   const plan::DesiredNic nic = MVR_TRY(
       plan_nic(a.call.conf, ground.facts, ground.place, link.index, a.attachment.ifname, ipam));
   const plan::Routing on_node = MVR_TRY(plan_node(a.call.conf, ground.facts, nic));

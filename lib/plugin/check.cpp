@@ -69,8 +69,7 @@ std::uint32_t expect_mtu(const Call& call, const plan::Facts& facts,
 plan::LinkExpectation expect_link(const Call& call, const plan::Facts& facts,
                                   const plan::DesiredLink& wanted, const cni::Interface& interface,
                                   bool is_master_elsewhere) {
-  return {interface.name,
-          wanted.spec.info,
+  return {wanted.spec.info,
           ip::Mac::parse(interface.mac),
           expect_mtu(call, facts, interface),
           wanted.spec.tx_queue_len,
@@ -116,7 +115,7 @@ Result<Mismatches> verify_network(const Call& call, plan::Kernel& kernel, const 
   std::ranges::copy(shared.routing.routes, std::back_inserter(routing.routes));
   add_copies(record, place, routing.routes);
   std::ranges::copy(shared.routing.rules, std::back_inserter(routing.rules));
-  Mismatches all = verify_addresses(nic.addresses, facts.pod, interface.name);
+  Mismatches all = verify_addresses(nic.addresses, facts.pod);
   append(all, verify_routing(routing, facts.pod, interface.name));
   append(all, verify_takeover(nic, facts));
   const auto on_node = MVR_TRY(plan_node(call.conf, facts, nic));
@@ -159,8 +158,8 @@ Result<void> check(const Call& call) {
   const Namespaces netns = MVR_TRY(open_namespaces(call));
   const cni::Interface* interface = find_interface(call);
   if (interface == nullptr) {
-    return fail(Code::bad_config, "prevResult names no interface " + call.env.ifname +
-                                      " with sandbox " + call.env.netns);
+    return fail(Code::bad_config,
+                "prevResult does not name this interface with the sandbox " + call.env.netns);
   }
   const auto journal =
       MVR_TRY(state::Journal::open(call.conf.state_dir, call.attachment(), call.budget));

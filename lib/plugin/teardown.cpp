@@ -130,14 +130,15 @@ class Teardown {
     if (!link_) {
       return {};
     }
+    constexpr const char* kStep = "remove the NIC";
     const auto start = Clock::now();
     Result<void> done = kernel_->delete_link(plan::Where::pod, link_->index);
     if (!done && plan::is_gone(done.error())) {
       done = {};
     }
-    note_step("remove link " + link_->name, start, done);
+    note_step(kStep, start, done);
     if (!done) {
-      return fail(std::move(done).error().in("remove link " + link_->name).as(Code::link_failed));
+      return fail(std::move(done).error().in(kStep).as(Code::link_failed));
     }
     may_answer_ = false;
     return {};

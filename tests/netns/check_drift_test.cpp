@@ -63,7 +63,7 @@ void check_finds_route(const char* lines, const std::vector<std::string>& words)
 
 TEST_CASE("CHECK finds a link that is gone", "[check][drift]") {
   const Drifted world("link del net1\n");
-  check_finds(world.runtime, {{"net1", "wanted a macvlan", "found nothing"}});
+  check_finds(world.runtime, {{"link: wanted a macvlan", "found nothing"}});
 }
 
 TEST_CASE("CHECK finds a link that is no macvlan any more", "[check][drift]") {
@@ -71,28 +71,28 @@ TEST_CASE("CHECK finds a link that is no macvlan any more", "[check][drift]") {
   const Answer answer = world.runtime.check(1);
   INFO(answer);
   REQUIRE(answer.code() == kDifferences);
-  CHECK(differences_in(answer).front() == "net1 kind: wanted macvlan, found veth");
+  CHECK(differences_in(answer).front() == "link kind: wanted macvlan, found veth");
 }
 
 TEST_CASE("CHECK finds another mode", "[check][drift]") {
   const Drifted world("link set net1 type macvlan mode private\n");
-  check_finds(world.runtime, {{"net1 mode", "wanted bridge", "found private"}});
+  check_finds(world.runtime, {{"link mode", "wanted bridge", "found private"}});
 }
 
 TEST_CASE("CHECK finds another MAC", "[check][drift]") {
   const Drifted world("link set net1 address 02:00:00:00:00:99\n");
-  check_finds(world.runtime, {{"net1 MAC", "found 02:00:00:00:00:99"}});
+  check_finds(world.runtime, {{"link MAC", "found 02:00:00:00:00:99"}});
 }
 
 TEST_CASE("CHECK finds another MTU, also where results have none", "[check][drift]") {
   const std::string version = GENERATE("1.0.0", "1.1.0");
   const Drifted world("link set net1 mtu 1400\n", {{"cniVersion", version}});
-  check_finds(world.runtime, {{"net1 mtu", "wanted 1500", "found 1400"}});
+  check_finds(world.runtime, {{"link mtu", "wanted 1500", "found 1400"}});
 }
 
 TEST_CASE("CHECK finds a link that is down, and the routes that went with it", "[check][drift]") {
   const Drifted world("link set net1 down\n");
-  check_finds(world.runtime, {{"net1 state", "wanted up", "found down"},
+  check_finds(world.runtime, {{"link state", "wanted up", "found down"},
                               {"172.16.11.0/24 dev net1", "table 101", "found nothing"},
                               {"default via 172.16.11.254", "table 101", "found nothing"}});
 }
@@ -110,26 +110,26 @@ TEST_CASE("CHECK finds another master", "[check][drift]") {
   for (const char* key : {"accept_ra", "autoconf"}) {
     put_sysctl("pod", std::string("ipv6/conf/net1/") + key, "0");
   }
-  check_finds(world.runtime, {{"net1 master"}, {"net1 alias"}, {"net1 group"}});
+  check_finds(world.runtime, {{"link master"}, {"link alias"}, {"link group"}});
 }
 
 TEST_CASE("CHECK finds a link that has lost our marks", "[check][drift]") {
   SECTION("the group") {
     const Drifted world("link set net1 group 0\n");
-    check_finds(world.runtime, {{"net1 group", "wanted 216", "found 0"}});
+    check_finds(world.runtime, {{"link group", "wanted 216", "found 0"}});
   }
   SECTION("the alias") {
     const Drifted world("link set net1 alias somebody\n");
-    check_finds(world.runtime, {{"net1 alias", "wanted macvlan-rdma:", "found somebody"}});
+    check_finds(world.runtime, {{"link alias", "wanted macvlan-rdma:", "found somebody"}});
   }
 }
 
 TEST_CASE("CHECK finds another queue length than the configured one", "[check][drift]") {
   const json patch{{"txQueueLen", 50}, {"bcqueuelen", 2000}};
   const auto [line, what] = GENERATE(table<const char*, const char*>(
-      {{"link set net1 txqueuelen 51\n", "net1 txQueueLen: wanted 50, found 51"},
+      {{"link set net1 txqueuelen 51\n", "link txQueueLen: wanted 50, found 51"},
        {"link set net1 type macvlan bcqueuelen 1999\n",
-        "net1 bcqueuelen: wanted 2000, found 1999"}}));
+        "link bcqueuelen: wanted 2000, found 1999"}}));
   const Drifted world(line, patch);
   check_finds(world.runtime, {{what}});
 }
@@ -138,7 +138,7 @@ TEST_CASE("CHECK finds another queue length than the configured one", "[check][d
 TEST_CASE("CHECK finds an address that is gone, and the routes that went with it",
           "[check][drift]") {
   const Drifted world("addr del 172.16.11.10/24 dev net1\n");
-  check_finds(world.runtime, {{"net1 address 172.16.11.10/24", "found nothing"},
+  check_finds(world.runtime, {{"address 172.16.11.10/24", "found nothing"},
                               {"route", "172.16.11.0/24 dev net1", "table 101"},
                               {"route", "default via 172.16.11.254 dev net1", "table 101"}});
 }
@@ -148,12 +148,12 @@ TEST_CASE("CHECK finds an address of another prefix length", "[check][drift]") {
       "addr del 172.16.11.10/24 dev net1\naddr add 172.16.11.10/16 dev net1 metric 101\n"
       "route add 172.16.11.0/24 dev net1 src 172.16.11.10 table 101\n"
       "route add default via 172.16.11.254 dev net1 table 101\n");
-  check_finds(world.runtime, {{"net1 address 172.16.11.10/24", "found nothing"}});
+  check_finds(world.runtime, {{"address 172.16.11.10/24", "found nothing"}});
 }
 
 TEST_CASE("CHECK finds another metric of the connected route", "[check][drift]") {
   const Drifted world("addr change 172.16.11.10/24 dev net1 metric 7\n");
-  check_finds(world.runtime, {{"net1 address 172.16.11.10/24 metric", "wanted 101", "found 7"}});
+  check_finds(world.runtime, {{"address 172.16.11.10/24 metric", "wanted 101", "found 7"}});
 }
 
 TEST_CASE("CHECK finds that the NIC's table has no default", "[check][drift]") {
@@ -253,7 +253,7 @@ TEST_CASE("CHECK lists all differences in one error", "[check][drift]") {
       "link set net1 mtu 1400\nrule del from 172.16.11.10\nroute del 10.1.20.4\n"
       "route del default table 101\n");
   put_sysctl("pod", "ipv4/conf/net1/arp_ignore", "0");
-  check_finds(world.runtime, {{"net1 mtu"},
+  check_finds(world.runtime, {{"link mtu"},
                               {"default via 172.16.11.254", "table 101"},
                               {"10.1.20.4 via 169.254.1.1"},
                               {"from 172.16.11.10 lookup 101"},

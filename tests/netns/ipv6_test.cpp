@@ -163,7 +163,7 @@ TEST_CASE("CHECK finds what is missing of IPv6", "[ipv6][check]") {
        {"wanted from fd00:10:233::a4 lookup 100 priority 32100"}},
       {"addr change fd00:172:11::10/64 dev net1 metric 7",
        "addr change fd00:172:11::10/64 dev net1 metric 101",
-       {"net1 address fd00:172:11::10/64 metric: wanted 101, found 7"}}};
+       {"address fd00:172:11::10/64 metric: wanted 101, found 7"}}};
   for (const Drift& drift : drifts) {
     INFO(drift.spoil);
     CHECK(failure(world.check(1)) == "");
@@ -183,7 +183,7 @@ TEST_CASE("CHECK finds what is missing of IPv6", "[ipv6][check]") {
   const Answer answer = world.check(1);
   INFO(answer);
   CHECK(names(answer.message(),
-              {"net1 address fd00:172:11::10/64: wanted it, found nothing",
+              {"address fd00:172:11::10/64: wanted it, found nothing",
                "wanted fd00:172:11::/64 dev net1 src fd00:172:11::10 metric 1024 table 101, found "
                "fd00:172:11::/64 dev net1 metric 1024 table 101"}));
   CHECK(failure(world.del(1)) == "");

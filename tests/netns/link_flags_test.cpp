@@ -97,10 +97,10 @@ TEST_CASE("CHECK misses promisc and allmulti only where they are configured", "[
   PodWorld world;
   REQUIRE(failure(world.add(1, {{"promisc", true}, {"allmulti", true}})) == "");
   ip({"-n", "pod", "link", "set", "net1", "promisc", "off"});
-  CHECK(world.check(1).message() == "net1: net1 promisc: wanted on, found off");
+  CHECK(world.check(1).message() == "net1: link promisc: wanted on, found off");
   ip({"-n", "pod", "link", "set", "net1", "promisc", "on", "allmulticast", "off"});
   CHECK(world.check(1).code() == 109);
-  CHECK(world.check(1).message().find("net1 allmulti: wanted on, found off") != std::string::npos);
+  CHECK(world.check(1).message().find("link allmulti: wanted on, found off") != std::string::npos);
   REQUIRE(failure(world.del(1)) == "");
 
   REQUIRE(failure(world.add(1)) == "");

@@ -77,7 +77,7 @@ TEST_CASE(
   ip({"-n", "pod", "link", "set", "net1", "address", "0a:58:ac:10:0b:0b"});
   const Answer drifted = world.check(1);
   CHECK(drifted.code() == 109);
-  CHECK(names(drifted.message(), {"net1 MAC", kMac, "0a:58:ac:10:0b:0b"}));
+  CHECK(names(drifted.message(), {"link MAC", kMac, "0a:58:ac:10:0b:0b"}));
   CHECK(failure(world.del(1)) == "");
   CHECK(world.changes() == "");
 }

@@ -49,7 +49,7 @@ Result<void> Attempt::make(const cni::NetConf& conf, const state::Attachment& at
   MVR_TRY(link_steps_.run({plan::CreateLink{link}}, budget));
   const auto made = MVR_TRY(kernel_.read_link(plan::Where::pod, link.spec.name));
   MVR_TRY(link_steps_.run({plan::SetSysctls{sysctls_of(link, link.spec.name)},
-                           plan::ChangeLink{change_of(link, made->index), link.name}},
+                           plan::ChangeLink{change_of(link, made->index)}},
                           budget));
   nic = MVR_TRY(plan_nic(conf, facts, place, made->index, name, ipam));
   MVR_TRY(move_rdma(conf, budget));

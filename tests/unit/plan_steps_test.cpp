@@ -161,7 +161,7 @@ TEST_CASE("a step's inverse does the opposite", "[steps]") {
   CHECK(inverses(ChangeAddress{Op::remove, address, "net1"}) ==
         Texts{"add address 172.16.11.10/24 dev net1"});
   CHECK(inverses(CreateLink{plan_link(rail_conf(), facts_of(calico_world()), rail_attachment())}) ==
-        Texts{"remove link net1"});
+        Texts{"remove the NIC"});
   CHECK(inverses(CreateVlan{}).empty());
   CHECK(inverses(SetSysctls{}).empty());
   CHECK(inverses(ChangeLink{}).empty());
@@ -187,6 +187,23 @@ TEST_CASE("a step that fails says what it was, with the code of its kind", "[ste
   error = refused(mvr::plan::apply(kernel, SetSysctls{{{"ipv4/conf/net1/rp_filter", "2"}}}));
   CHECK(error.code == Code::link_failed);
   CHECK(has_all(error.msg, {"rp_filter=2"}));
+}
+
+TEST_CASE("a step does not name the NIC that its error begins with", "[steps]") {
+  net::LinkChange change;
+  change.name = "net1";
+  change.up = true;
+  CHECK(describe(ChangeLink{change}) == "set name up");
+  change = {};
+  change.promisc = true;
+  change.allmulti = true;
+  CHECK(describe(ChangeLink{change}) == "set promisc allmulti");
+  change = {};
+  change.mac = mac("0a:58:ac:10:0b:0a");
+  change.up = true;
+  CHECK(describe(ChangeLink{change}) == "set MAC 0a:58:ac:10:0b:0a up");
+  const DesiredLink link = plan_link(rail_conf(), facts_of(calico_world()), rail_attachment());
+  CHECK(describe(CreateLink{link}) == "create the NIC (macvlan, as " + link.spec.name + ")");
 }
 
 TEST_CASE("only errors that mean absence count as gone", "[steps]") {

@@ -21,7 +21,6 @@ Texts texts_of(const std::vector<Mismatch>& mismatches) {
 
 LinkExpectation expected_link() {
   LinkExpectation wanted;
-  wanted.name = "net1";
   wanted.info = {net::MacvlanMode::bridge, 1000};
   wanted.mac = mac("02:00:00:00:00:4d");
   wanted.mtu = 1500;
@@ -62,7 +61,7 @@ struct Made {
     return texts_of(verify_routing(attempt.shared.routing, pod(), "net1"));
   }
   [[nodiscard]] Texts addresses() {
-    return texts_of(verify_addresses(attempt.nic.addresses, pod(), "net1"));
+    return texts_of(verify_addresses(attempt.nic.addresses, pod()));
   }
 };
 
@@ -100,36 +99,36 @@ TEST_CASE("a link that is as wanted has no difference", "[verify]") {
 
 TEST_CASE("each field of the link is one difference", "[verify]") {
   CHECK(texts_of(verify_link(expected_link(), nullptr)) ==
-        Texts{"net1: wanted a macvlan, found nothing"});
+        Texts{"link: wanted a macvlan, found nothing"});
   CHECK(link_with([](net::Link& link) {
           link.macvlan.reset();
           link.kind = "veth";
-        }) == Texts{"net1 kind: wanted macvlan, found veth"});
+        }) == Texts{"link kind: wanted macvlan, found veth"});
   CHECK(link_with([](net::Link& link) {
           link.macvlan.reset();
           link.kind.clear();
-        }) == Texts{"net1 kind: wanted macvlan, found none"});
+        }) == Texts{"link kind: wanted macvlan, found none"});
   CHECK(link_with([](net::Link& link) { link.macvlan->mode = net::MacvlanMode::vepa; }) ==
-        Texts{"net1 mode: wanted bridge, found vepa"});
+        Texts{"link mode: wanted bridge, found vepa"});
   CHECK(link_with([](net::Link& link) { link.macvlan->mode = net::MacvlanMode{16}; }) ==
-        Texts{"net1 mode: wanted bridge, found 16"});
+        Texts{"link mode: wanted bridge, found 16"});
   CHECK(link_with([](net::Link& link) { link.lower = net::IfIndex{12}; }) ==
-        Texts{"net1 master: wanted interface 11, found interface 12"});
+        Texts{"link master: wanted interface 11, found interface 12"});
   CHECK(link_with([](net::Link& link) { link.has_lower_elsewhere = false; }) ==
-        Texts{"net1 master's netns: wanted another, found the pod's"});
+        Texts{"link master's netns: wanted another, found the pod's"});
   CHECK(link_with([](net::Link& link) { link.alias.clear(); }).size() == 1);
   CHECK(link_with([](net::Link& link) { link.group = 0; }) ==
-        Texts{"net1 group: wanted 216, found 0"});
+        Texts{"link group: wanted 216, found 0"});
   CHECK(link_with([](net::Link& link) { link.mac = mac("02:00:00:00:00:01"); }) ==
-        Texts{"net1 MAC: wanted 02:00:00:00:00:4d, found 02:00:00:00:00:01"});
+        Texts{"link MAC: wanted 02:00:00:00:00:4d, found 02:00:00:00:00:01"});
   CHECK(link_with([](net::Link& link) { link.is_up = false; }) ==
-        Texts{"net1 state: wanted up, found down"});
+        Texts{"link state: wanted up, found down"});
   CHECK(link_with([](net::Link& link) { link.mtu = 9000; }) ==
-        Texts{"net1 mtu: wanted 1500, found 9000"});
+        Texts{"link mtu: wanted 1500, found 9000"});
   CHECK(link_with([](net::Link& link) { link.tx_queue_len = 0; }) ==
-        Texts{"net1 txQueueLen: wanted 500, found 0"});
+        Texts{"link txQueueLen: wanted 500, found 0"});
   CHECK(link_with([](net::Link& link) { link.macvlan->bc_queue_len = 1; }) ==
-        Texts{"net1 bcqueuelen: wanted 1000, found 1"});
+        Texts{"link bcqueuelen: wanted 1000, found 1"});
 }
 
 TEST_CASE("every difference of a link is reported", "[verify]") {
@@ -153,13 +152,13 @@ TEST_CASE("an address that is gone, elsewhere or of another metric is a differen
   Made made;
   net::IfAddress& address = made.kernel.world().pod_addresses.back();
   address.metric = 0;
-  CHECK(made.addresses() == Texts{"net1 address 172.16.11.10/24 metric: wanted 101, found 0"});
+  CHECK(made.addresses() == Texts{"address 172.16.11.10/24 metric: wanted 101, found 0"});
   address.metric = 101;
   address.prefix.length = 25;
   CHECK(made.addresses().size() == 1);
   address.prefix.length = 24;
   address.index = kEth0;
-  CHECK(made.addresses() == Texts{"net1 address 172.16.11.10/24: wanted it, found nothing"});
+  CHECK(made.addresses() == Texts{"address 172.16.11.10/24: wanted it, found nothing"});
   made.kernel.world().pod_addresses.clear();
   CHECK(made.addresses().size() == 1);
 }

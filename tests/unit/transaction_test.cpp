@@ -266,7 +266,7 @@ TEST_CASE("a MAC that another macvlan has is said so, and the link goes", "[tran
   const Error error = refused(attempt.make(conf, rail_attachment(), rail_lease()));
   CHECK(error.sys_errno == EADDRINUSE);
   CHECK(error.code == Code::link_failed);
-  CHECK(has_all(error.msg, {"net1", "MAC"}));
+  CHECK(has_all(error.msg, {"set name up", "MAC"}));
   CHECK(attempt.undo().empty());
   CHECK(kernel.world() == start);
 }
@@ -285,7 +285,7 @@ TEST_CASE("a passthru master that is taken is said so", "[transaction]") {
     Attempt attempt(kernel);
     const Error refusal = refused(attempt.make(conf, rail_attachment(), rail_lease()));
     CHECK(refusal.sys_errno == error);
-    CHECK(has_all(refusal.msg, {"create net1", "passthru"}));
+    CHECK(has_all(refusal.msg, {"create the NIC", "passthru"}));
     CHECK(attempt.undo().empty());
     CHECK(kernel.world() == start);
   }

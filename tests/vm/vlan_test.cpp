@@ -157,7 +157,7 @@ TEST_CASE("a VLAN that has been changed is found, one that is gone is missed", "
   ip_batch("pod", "link del net1\n");
   ip_batch("", "link add link " + rail_master(1) + " name net1 address " + mac +
                    " netns pod type macvlan mode bridge\n");
-  check_drift(world, {"net1 master"});
+  check_drift(world, {"link master"});
   check_ok(world.runtime().del(1));
   CHECK(world.changes() == "");
 }

@@ -43,8 +43,7 @@ struct ChangeLink {
   static constexpr Code kFailure = Code::link_failed;
 
   net::LinkChange change;
-  std::string name;                 ///< only for people
-  std::optional<ip::Mac> mac = {};  ///< the link's, likewise
+  std::optional<ip::Mac> mac = {};  ///< the link's; only for people
 };
 
 /// Makes a VLAN on the node and sets it up. Others may use it a moment later, so nothing takes it

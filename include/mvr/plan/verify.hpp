@@ -11,7 +11,7 @@
 
 namespace mvr::plan {
 
-/// One difference: "net1 mtu: wanted 9000, found 1500".
+/// One difference: "link mtu: wanted 9000, found 1500". The NIC's name is before all of them.
 struct Mismatch {
   std::string object;
   std::string field;
@@ -25,7 +25,6 @@ struct Mismatch {
 
 /// What the link must look like; values that the kernel chose at ADD come from ADD's result.
 struct LinkExpectation {
-  std::string name;
   net::MacvlanInfo info;
   std::optional<ip::Mac> mac;
   std::uint32_t mtu = 0;           ///< 0 = anything
@@ -43,7 +42,7 @@ std::vector<Mismatch> verify_link(const LinkExpectation& wanted, const net::Link
 /// Addresses of the NIC, with the metric of their connected routes. Others on the NIC are no
 /// difference: later plugins may add some.
 std::vector<Mismatch> verify_addresses(const std::vector<net::IfAddress>& wanted,
-                                       const PodState& pod, const std::string& nic);
+                                       const PodState& pod);
 
 /// Each wanted route and rule. What is there besides is no difference, but a default route of main
 /// by `nic` that bears our mark and is not wanted.
