@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -13,19 +14,26 @@
 namespace mvr {
 namespace {
 
+constexpr std::array kEndingSignals = {SIGTERM, SIGINT, SIGHUP};
+
 sigset_t ending_signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
+  for (const int signal : kEndingSignals) {
     sigaddset(&set, signal);
   }
   return set;
 }
 
-/// The signal stays readable, so that every later check fails as well.
-bool is_readable(const Fd& fd) {
-  pollfd entry{fd.get(), POLLIN, 0};
-  return fd && ::poll(&entry, 1, 0) == 1;
+/// One that has come, 0 if none has. It is looked at and not taken, so that every later check fails
+/// as well.
+int find_pending() {
+  sigset_t pending;
+  sigemptyset(&pending);
+  ::sigpending(&pending);
+  const auto* const found = std::ranges::find_if(
+      kEndingSignals, [&](int signal) { return sigismember(&pending, signal) == 1; });
+  return found != kEndingSignals.end() ? *found : 0;
 }
 
 timespec to_timespec(Clock::duration left) {
@@ -57,8 +65,8 @@ Budget Budget::grace(std::chrono::milliseconds limit) {
 }
 
 Result<void> Budget::check() const {
-  if (is_readable(signals_)) {
-    return fail(Code::interrupted, "interrupted by a signal");
+  if (const int signal = signals_ ? find_pending() : 0; signal != 0) {
+    return fail(Code::interrupted, std::string("interrupted by SIG") + sigabbrev_np(signal));
   }
   if (Clock::now() >= deadline_) {
     return fail(Code::interrupted,

@@ -46,7 +46,8 @@ json fake_config() {
 }  // namespace
 
 TEST_CASE("a signal while IPAM is at work undoes everything, and IPAM ends", "[interrupt]") {
-  const int signal = GENERATE(SIGTERM, SIGINT, SIGHUP);
+  const auto [signal, name] = GENERATE(
+      table<int, std::string>({{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}, {SIGHUP, "SIGHUP"}}));
   PodWorld world(1);
   const FakeIpam ipam = make_sleeper();
   world.use(ipam);
@@ -57,6 +58,7 @@ TEST_CASE("a signal while IPAM is at work undoes everything, and IPAM ends", "[i
   const Answer added = make_answer(add.wait());
   CHECK(Clock::now() - start < kPromptly);
   CHECK(added.code() == 110);
+  CHECK(added.message() == "net1: ipam fake: interrupted by " + name);
   CHECK(added.status == 1);
   CHECK(ipam.calls() == Lines{"ADD", "DEL"});
   CHECK(dies(noted(ipam, "parent")));
@@ -65,7 +67,8 @@ TEST_CASE("a signal while IPAM is at work undoes everything, and IPAM ends", "[i
 }
 
 TEST_CASE("a signal while a gateway is waited for undoes everything", "[interrupt]") {
-  const int signal = GENERATE(SIGTERM, SIGINT, SIGHUP);
+  const auto [signal, name] = GENERATE(
+      table<int, std::string>({{SIGTERM, "SIGTERM"}, {SIGINT, "SIGINT"}, {SIGHUP, "SIGHUP"}}));
   PodWorld world(1);
   Scenario::silence_gateway(1);
   Capture rail(kGateways, rail_gateway_nic(1));
@@ -78,6 +81,7 @@ TEST_CASE("a signal while a gateway is waited for undoes everything", "[interrup
   const Answer added = make_answer(add.wait());
   CHECK(Clock::now() - start < kPromptly);
   CHECK(added.code() == 110);
+  CHECK(added.message() == "net1: interrupted by " + name);
   CHECK(world.changes() == "");
 }
 

@@ -60,15 +60,20 @@ TEST_CASE("a budget without time is at its end at once, and says how much it had
 }
 
 TEST_CASE("each of the ending signals interrupts, and stays", "[budget]") {
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) {
-    Forked process([&] {
+  for (const auto& [signal, name] :
+       {std::pair{SIGTERM, "SIGTERM"}, std::pair{SIGINT, "SIGINT"}, std::pair{SIGHUP, "SIGHUP"}}) {
+    Forked process([signal = signal, name = name] {
       const auto budget = Budget::start(seconds(60));
       if (!budget || !budget->check()) {
         return 1;
       }
       ::raise(signal);
-      const bool is_ended = is_interrupted(budget->check()) && is_interrupted(budget->check()) &&
-                            is_interrupted(budget->wait(-1, 0, Clock::now() + seconds(30)));
+      const std::string text = std::string("interrupted by ") + name;
+      const auto says_so = [&](const auto& result) {
+        return is_interrupted(result) && result.error().msg == text;
+      };
+      const bool is_ended = says_so(budget->check()) && says_so(budget->check()) &&
+                            says_so(budget->wait(-1, 0, Clock::now() + seconds(30)));
       return is_ended ? 0 : 2;
     });
     CHECK(process.wait() == 0);

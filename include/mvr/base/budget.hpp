@@ -15,14 +15,15 @@ using Clock = std::chrono::steady_clock;
 
 class Budget {
  public:
-  /// Blocks SIGTERM, SIGINT and SIGHUP, to be read from a descriptor from now on, ignores SIGPIPE,
-  /// and starts the time.
+  /// Blocks SIGTERM, SIGINT and SIGHUP, which end waiting from now on, ignores SIGPIPE, and starts
+  /// the time.
   static Result<Budget> start(std::chrono::milliseconds limit);
 
   /// For undoing: this much more time from now, deaf to signals.
   [[nodiscard]] static Budget grace(std::chrono::milliseconds limit);
 
-  /// Fails with Code::interrupted when a signal has come or the time is used up. Never waits.
+  /// Fails with Code::interrupted when a signal has come, which is named, or the time is used up.
+  /// Never waits.
   [[nodiscard]] Result<void> check() const;
 
   /// Waits until `fd` has one of `events` (as in poll(2)) or the moment `until` has come; true when
