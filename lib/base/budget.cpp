@@ -69,8 +69,8 @@ Result<void> Budget::check() const {
     return fail(Code::interrupted, std::string("interrupted by SIG") + sigabbrev_np(signal));
   }
   if (Clock::now() >= deadline_) {
-    return fail(Code::interrupted,
-                "the time budget of " + std::to_string(limit_.count()) + " ms is used up");
+    const char* name = signals_ ? "timeout " : "the grace period of ";
+    return fail(Code::interrupted, name + std::to_string(limit_.count()) + "ms is used up");
   }
   return {};
 }

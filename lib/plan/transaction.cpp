@@ -25,7 +25,9 @@ Result<void> Transaction::run_one(const Step& step) {
 
 Result<void> Transaction::run(const std::vector<Step>& steps, const Budget& budget) {
   for (const Step& step : steps) {
-    MVR_TRY(budget.check());
+    if (Result<void> checked = budget.check(); !checked) {
+      return fail(std::move(checked).error().in("before \"" + describe(step) + '"'));
+    }
     if (auto back = inverse(step)) {
       inverses_.push_back(*std::move(back));
     }

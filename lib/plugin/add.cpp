@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "mvr/base/text.hpp"
-#include "mvr/state/lock.hpp"
 #include "plugin/attempt.hpp"
 #include "plugin/delegate.hpp"
 #include "plugin/node.hpp"
@@ -207,7 +206,8 @@ Result<void> await_dad(Attempt& a, const net::Link& link) {
                   "the kernel has not come to an end with the search for duplicates of the NIC's "
                   "IPv6 addresses (ipv6.dad \"kernel\"); does the master have a carrier?");
     }
-    MVR_TRY(a.call.budget.wait(-1, 0, Clock::now() + kLookAgain));
+    MVR_TRY(in("wait for the kernel's search for duplicates",
+               a.call.budget.wait(-1, 0, Clock::now() + kLookAgain)));
   }
 }
 
@@ -226,7 +226,7 @@ Result<void> take_default(Attempt& a, Ground& ground, const plan::DesiredNic& ni
   if (nic.default_families.empty() || !ground.facts.overlay) {
     return {};
   }
-  const auto lock = MVR_TRY(state::ScopedLock::acquire(a.netns.pod->fd.get(), a.call.budget));
+  const auto lock = MVR_TRY(lock_netns(a));
   const auto steps =
       plan::takeover_steps(nic, MVR_TRY(plan::observe_pod(a.kernel)), *ground.facts.overlay);
   if (steps.empty()) {

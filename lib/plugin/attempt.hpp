@@ -9,6 +9,7 @@
 
 #include "mvr/plan/transaction.hpp"
 #include "mvr/state/journal.hpp"
+#include "mvr/state/lock.hpp"
 #include "plugin/call.hpp"
 #include "plugin/namespaces.hpp"
 
@@ -46,6 +47,9 @@ Result<void> heal(const Call& call, const net::Netns& host, state::Journal& jour
 /// Looks, chooses, claims, and makes what is shared, and the link under its temporary name: all
 /// under the pod's lock, so that NICs made at the same time agree on tables and on what they share.
 Result<Ground> prepare(Attempt& a);
+
+/// For what the pod's NICs share. Whoever holds it is waited for.
+Result<state::ScopedLock> lock_netns(const Attempt& a);
 
 /// Backwards through what was done. The first error stays the answer; what goes wrong here is
 /// logged and leaves the journal, so that DEL or the next ADD can finish.

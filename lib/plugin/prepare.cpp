@@ -2,7 +2,6 @@
 // ADD, before IPAM is asked.
 #include <algorithm>
 
-#include "mvr/state/lock.hpp"
 #include "plugin/attempt.hpp"
 #include "plugin/node.hpp"
 #include "plugin/rdma.hpp"
@@ -91,6 +90,11 @@ Result<void> place_on_vlan(Attempt& a, Ground& ground) {
 
 }  // namespace
 
+Result<state::ScopedLock> lock_netns(const Attempt& a) {
+  const net::Netns& pod = *a.netns.pod;
+  return in("lock netns " + pod.path, state::ScopedLock::acquire(pod.fd.get(), a.call.budget));
+}
+
 void warn(const Call& call, const std::vector<std::string>& warnings) {
   for (const std::string& warning : warnings) {
     call.log.line(LogLevel::warn, warning);
@@ -110,7 +114,7 @@ std::vector<net::IfIndex> find_our_links(const std::vector<net::Link>& links) {
 // The new link itself is the claim that others see. The shared routes come before the NIC has an
 // address, so that cluster traffic never takes the rail.
 Result<Ground> prepare(Attempt& a) {
-  const auto lock = MVR_TRY(state::ScopedLock::acquire(a.netns.pod->fd.get(), a.call.budget));
+  const auto lock = MVR_TRY(lock_netns(a));
   const cni::NetConf& conf = a.call.conf;
   Ground ground;
   ground.facts = MVR_TRY(look_for_master(conf, [&](const cni::NetConf& named) {

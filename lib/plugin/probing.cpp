@@ -9,6 +9,8 @@ using cni::ProbePolicy;
 /// Between two announcements of an address: for neighbours that lose the first one.
 constexpr std::chrono::milliseconds kAnnounceInterval{1};
 
+constexpr const char* kConflictProbe = "conflict probe";
+
 }  // namespace
 
 Result<void> Prober::open() {
@@ -34,9 +36,10 @@ Result<void> Prober::start_conflicts(const std::vector<ip::Address>& addresses) 
     return {};
   }
   MVR_TRY(open());
-  conflicts_ = MVR_TRY(probe::ConflictProbe::start(
-      socket_, options(conf.attempts, conf.interval), addresses, [this] { return has_carrier(); },
-      call_.budget));
+  conflicts_ =
+      MVR_TRY(in(kConflictProbe, probe::ConflictProbe::start(
+                                     socket_, options(conf.attempts, conf.interval), addresses,
+                                     [this] { return has_carrier(); }, call_.budget)));
   return {};
 }
 
@@ -44,7 +47,7 @@ Result<void> Prober::finish_conflicts() {
   if (!conflicts_) {
     return {};
   }
-  const auto conflict = MVR_TRY(conflicts_->finish(call_.budget));
+  const auto conflict = MVR_TRY(in(kConflictProbe, conflicts_->finish(call_.budget)));
   if (!conflict && !conflicts_->is_conclusive()) {
     call_.log.line(LogLevel::warn, "no carrier on the NIC (master " + master_.name +
                                        "): nobody was asked whether its addresses are free");
@@ -81,9 +84,10 @@ Result<void> Prober::probe_gateways(const std::vector<probe::Target>& gateways) 
     return {};
   }
   MVR_TRY(open());
-  const auto answers = MVR_TRY(probe::probe_gateways(
-      socket_, options(conf.attempts, conf.interval), gateways, [this] { return has_carrier(); },
-      call_.budget));
+  const auto answers =
+      MVR_TRY(in("gateway probe", probe::probe_gateways(
+                                      socket_, options(conf.attempts, conf.interval), gateways,
+                                      [this] { return has_carrier(); }, call_.budget)));
   for (const probe::Answer& answer : answers) {
     if (!answer.mac && conf.policy == ProbePolicy::fail) {
       return fail(Code::gateway_unreachable, describe_silence(answer));
@@ -102,8 +106,8 @@ Result<void> Prober::announce(const std::vector<ip::Address>& addresses) {
   }
   const auto run = [&]() -> Result<void> {
     MVR_TRY(open());
-    return probe::announce(socket_, options(times, kAnnounceInterval), addresses, times,
-                           call_.budget);
+    return in("announcements", probe::announce(socket_, options(times, kAnnounceInterval),
+                                               addresses, times, call_.budget));
   };
   Result<void> done = run();
   if (!done && done.error().code != Code::interrupted) {

@@ -133,7 +133,8 @@ Result<std::vector<std::uint32_t>> wait_for_gids(const Call& call, const Namespa
   auto pause = kLookAgain;
   auto missing = find_gids(*table, addresses, indexes);
   while (!missing.empty() && Clock::now() < give_up) {
-    MVR_TRY(call.budget.wait(-1, 0, std::min(Clock::now() + pause, give_up)));
+    MVR_TRY(
+        in("wait for the GIDs", call.budget.wait(-1, 0, std::min(Clock::now() + pause, give_up))));
     pause = std::min(2 * pause, kLongestPause);  // a table without it is read to its end
     missing = find_gids(*table, addresses, indexes);
   }

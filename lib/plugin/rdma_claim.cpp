@@ -127,7 +127,7 @@ Result<std::optional<Fd>> lock_device(const std::string& name, const Budget& bud
   if (!directory) {
     return fail(sys_error(Code::io, errno, path));
   }
-  MVR_TRY(state::lock_file(directory.get(), budget));
+  MVR_TRY(in("lock RDMA device " + name, state::lock_file(directory.get(), budget)));
   return directory;
 }
 
@@ -242,7 +242,7 @@ Result<RdmaClaim> claim_exclusive(const Search& s) {
       return fail(Code::rdma_busy, "the RDMA device of master " + s.facts.master.name +
                                        " has not come back from a pod that has ended");
     }
-    MVR_TRY(s.call.budget.wait(-1, 0, Clock::now() + kLookAgain));
+    MVR_TRY(in("wait for the RDMA device", s.call.budget.wait(-1, 0, Clock::now() + kLookAgain)));
   }
 }
 

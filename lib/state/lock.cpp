@@ -24,7 +24,7 @@ Result<Fd> lock_directory(const std::string& path, const Budget& budget) {
   if (!directory) {
     return fail(sys_error(Code::io, errno, "open " + path));
   }
-  MVR_TRY(lock_file(directory.get(), budget));
+  MVR_TRY(in("lock " + path, lock_file(directory.get(), budget)));
   return directory;
 }
 

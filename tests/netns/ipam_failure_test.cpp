@@ -158,7 +158,7 @@ TEST_CASE("an IPAM plugin that hangs costs the time that is allowed, and no more
   rig.ipam.script("ADD", "echo $$ > '" + note + "'\nexec sleep 1000");
   const auto start = std::chrono::steady_clock::now();
   rig.expect(rig.call({{"timeout", "1s"}, {"gatewayProbe", false}}), 110,
-             {"ipam fake", "the time budget of 1000 ms is used up"});
+             {"ipam fake", "timeout 1000ms is used up"});
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(6));
   CHECK(dies(std::stoi(mvr::read_file(note, 20).value_or("1"))));
 }

@@ -238,7 +238,7 @@ TEST_CASE("a plugin that hangs is killed with its children", "[ipam]") {
       dir.plugin(script + how_it_hangs).call("DEL", "{}", kV100, make_budget(200ms));
   CHECK(Clock::now() - start < 3s);
   CHECK(result.error().code == Code::interrupted);
-  CHECK_THAT(result.error().msg, Contains("ipam fake: ") && Contains("200 ms"));
+  CHECK_THAT(result.error().msg, Contains("ipam fake: ") && Contains("timeout 200ms"));
   CHECK(result.error().details == "waiting\n");
   CHECK(dies(dir.pid_in("pid")));
   CHECK(dies(dir.pid_in("child")));

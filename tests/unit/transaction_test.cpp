@@ -298,6 +298,7 @@ TEST_CASE("no step is begun when the time is used up", "[transaction]") {
   const auto budget = Budget::grace(std::chrono::milliseconds(0));
   const auto made = attempt.make(rail_conf(), rail_attachment(), rail_lease(), budget);
   CHECK(refused(made).code == Code::interrupted);
+  CHECK(refused(made).msg.starts_with("before \"add route 169.254.1.1 dev eth0 table 100\": "));
   CHECK(kernel.changes().empty());
 }
 

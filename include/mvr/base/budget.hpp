@@ -17,6 +17,7 @@ class Budget {
  public:
   /// Blocks SIGTERM, SIGINT and SIGHUP, which end waiting from now on, ignores SIGPIPE, and starts
   /// the time.
+  /// \param limit the configuration's `timeout`
   static Result<Budget> start(std::chrono::milliseconds limit);
 
   /// For undoing: this much more time from now, deaf to signals.

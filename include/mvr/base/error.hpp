@@ -66,6 +66,12 @@ using Result = tl::expected<T, Error>;
 [[nodiscard]] tl::unexpected<Error> fail(Code code, std::string msg, std::string details = {});
 [[nodiscard]] tl::unexpected<Error> fail(Error error);
 
+/// A result whose failure is one level further out.
+template <typename T>
+[[nodiscard]] Result<T> in(std::string_view context, Result<T> result) {
+  return result ? std::move(result) : Result<T>(fail(std::move(result).error().in(context)));
+}
+
 /// A failed system call: "what: No such device (ENODEV)".
 /// \param err a positive errno
 [[nodiscard]] Error sys_error(Code code, int err, std::string_view what);
