@@ -45,17 +45,25 @@ std::vector<cni::RouteConfig> list_defaults(const Builder& b, Family family) {
   return defaults;
 }
 
-void warn_of_other_gateways(Builder& b, Family family, const std::vector<net::Route>& defaults) {
+/// Names a gateway of IPAM's by which none of the NIC's defaults goes.
+void warn_if_unused(Builder& b, const std::optional<ip::Address>& gateway, const std::string& owner,
+                    const std::vector<net::Route>& defaults) {
   const auto& chosen = defaults.front().gateway;
+  if (gateway && std::ranges::find(defaults, gateway, &net::Route::gateway) == defaults.end()) {
+    b.desired.warnings.push_back("gateway " + gateway->to_string() + " of " + owner +
+                                 " is passed over: the NIC's default goes by " +
+                                 (chosen ? chosen->to_string() : "the link itself"));
+  }
+}
+
+void warn_of_other_gateways(Builder& b, Family family, const std::vector<net::Route>& defaults) {
   for (const cni::IpConfig& ip : b.ipam.ips) {
-    const auto gateway = gateway_of(ip, b.ipam);
-    if (ip.address.family() == family && gateway &&
-        std::ranges::find(defaults, gateway, &net::Route::gateway) == defaults.end()) {
-      b.desired.warnings.push_back("gateway " + gateway->to_string() + " of address " +
-                                   ip.address.to_string() +
-                                   " is used by no route: the NIC's default goes by " +
-                                   (chosen ? chosen->to_string() : "the link itself"));
+    if (ip.address.family() == family) {
+      warn_if_unused(b, ip.gateway, "address " + ip.address.to_string(), defaults);
     }
+  }
+  for (const cni::RouteConfig* wanted : find_defaults(b.ipam, family)) {
+    warn_if_unused(b, wanted->gateway, "IPAM's default route", defaults);
   }
 }
 

@@ -127,6 +127,18 @@ TEST_CASE("a single default goes by the address' gateway, which alone is asked",
                        with_table(route_to("0.0.0.0/0", "172.16.11.252"), 500)}));
   CHECK(defaults_of(nic) == Texts{"default via 172.16.11.254 dev net1 table 101"});
   CHECK(gateways_of(nic) == Texts{"172.16.11.254"});
+  REQUIRE(nic.warnings.size() == 1);
+  CHECK(has_all(nic.warnings[0], {"172.16.11.253", "IPAM's default route", "by 172.16.11.254"}));
+}
+
+TEST_CASE("a default's gateway that is passed over is named once, one that is taken is not",
+          "[lease]") {
+  const auto count = [](const cni::AddResult& lease) { return nic_of(lease).warnings.size(); };
+  const auto route = route_to("0.0.0.0/0", "172.16.11.253");
+  CHECK(count(lease_of({ip_of("172.16.11.10/24")}, {route})) == 0);
+  CHECK(count(lease_of({ip_of("172.16.11.10/24", "172.16.11.253")}, {route})) == 0);
+  CHECK(count(lease_of({ip_of("172.16.11.10/24", "172.16.11.254"), ip_of("172.16.11.11/24")},
+                       {route})) == 1);
 }
 
 TEST_CASE("an address' gateway that none of several defaults goes by is named in a warning",
