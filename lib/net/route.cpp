@@ -39,6 +39,15 @@ void read_metrics(nlattr* nested, Route& route) {
 
 using Bytes = std::span<const std::uint8_t>;
 
+/// RTA_VIA has a next hop of the other family, with the family (rtvia_family) before the address.
+std::optional<ip::Address> read_gateway(const Attributes& attributes) {
+  if (attributes[RTA_VIA] == nullptr) {
+    return ip::Address::from_bytes(payload(attributes[RTA_GATEWAY]));
+  }
+  const auto via = payload(attributes[RTA_VIA]);
+  return ip::Address::from_bytes(via.subspan(std::min(sizeof(rtvia), via.size())));
+}
+
 std::optional<ip::Address> read_hop_gateway(Bytes bytes) {
   std::vector<nlattr> aligned((bytes.size() + sizeof(nlattr) - 1) / sizeof(nlattr));
   if (aligned.empty()) {
@@ -48,7 +57,7 @@ std::optional<ip::Address> read_hop_gateway(Bytes bytes) {
   Attributes attributes{};
   const int size = static_cast<int>(bytes.size());
   return nla_parse(attributes.data(), RTA_MAX, aligned.data(), size, nullptr) == 0
-             ? ip::Address::from_bytes(payload(attributes[RTA_GATEWAY]))
+             ? read_gateway(attributes)
              : std::nullopt;
 }
 
@@ -101,7 +110,11 @@ void add_next_hop(rtnl_route* object, const Hop& way, bool is_one_of_many) {
   rtnl_route_nh_set_ifindex(hop, to_int(way.nic));
   if (way.gateway) {
     const AddressPtr gateway = make_nl_address(*way.gateway);
-    rtnl_route_nh_set_gateway(hop, gateway.get());
+    if (to_af(way.gateway->family()) == rtnl_route_get_family(object)) {
+      rtnl_route_nh_set_gateway(hop, gateway.get());
+    } else {
+      rtnl_route_nh_set_via(hop, gateway.get());
+    }
   }
   if (is_one_of_many) {
     rtnl_route_nh_set_weight(hop, static_cast<std::uint8_t>(way.weight - 1));
@@ -180,7 +193,7 @@ std::optional<Route> parse_route(nlmsghdr* message) {
   route.dst = {ip::Address::from_bytes(payload(attributes[RTA_DST]))
                    .value_or(ip::Address::any(family_of(header->rtm_family))),
                header->rtm_dst_len};
-  route.gateway = ip::Address::from_bytes(payload(attributes[RTA_GATEWAY]));
+  route.gateway = read_gateway(attributes);
   route.nic = IfIndex{static_cast<int>(read_u32(attributes[RTA_OIF]))};
   route.src = ip::Address::from_bytes(payload(attributes[RTA_PREFSRC]));
   route.table =

@@ -25,19 +25,26 @@ std::string short_form(const ip::Prefix& prefix) {
   return is_host ? prefix.address.to_string() : prefix.to_string();
 }
 
+/// A next hop of the other family is preceded by that family's name.
+std::string describe_hop(const std::optional<ip::Address>& gateway, ip::Family family) {
+  if (!gateway) {
+    return "";
+  }
+  const char* other = gateway->family() == ip::Family::v6 ? "inet6 " : "inet ";
+  return std::string(" via ") + (gateway->family() != family ? other : "") + gateway->to_string();
+}
+
 }  // namespace
 
 std::string describe(const Route& route, const std::string& nic) {
   std::string text = route.type == RouteType::unreachable ? "unreachable " : "";
   text += route.dst.is_default() ? "default" : short_form(route.dst);
-  if (route.gateway) {
-    text += " via " + route.gateway->to_string();
-  }
+  text += describe_hop(route.gateway, route.dst.family());
   if (route.nic != IfIndex::none) {
     text += " dev " + nic;
   }
   for (const Hop& hop : route.more_ways) {
-    text += " or" + (hop.gateway ? " via " + hop.gateway->to_string() : "") +
+    text += " or" + describe_hop(hop.gateway, route.dst.family()) +
             (hop.nic != route.nic ? " interface " + std::to_string(to_int(hop.nic)) : "");
   }
   if (route.src) {

@@ -73,13 +73,17 @@ bool read_ways(const Json& json, net::Route& route) {
   return true;
 }
 
-bool is_of_one_family(const net::Route& route) {
-  const auto fits = [&](const std::optional<ip::Address>& address) {
+/// IPv4 may have next hops of IPv6.
+bool has_fitting_families(const net::Route& route) {
+  const auto is_own = [&](const std::optional<ip::Address>& address) {
     return !address || address->family() == route.dst.family();
   };
-  return fits(route.src) && fits(route.gateway) &&
+  const auto can_be_hop = [&](const std::optional<ip::Address>& gateway) {
+    return is_own(gateway) || gateway->family() == ip::Family::v6;
+  };
+  return is_own(route.src) && can_be_hop(route.gateway) &&
          std::ranges::all_of(route.more_ways,
-                             [&](const net::Hop& way) { return fits(way.gateway); });
+                             [&](const net::Hop& way) { return can_be_hop(way.gateway); });
 }
 
 std::optional<net::Route> parse_route(const Json& json) {
@@ -98,7 +102,7 @@ std::optional<net::Route> parse_route(const Json& json) {
   read(json, "protocol", route.protocol, is_whole);
   read_address(json, "src", route.src, is_whole);
   is_whole &= read_ways(json, route);
-  return is_whole && is_of_one_family(route) ? std::optional(route) : std::nullopt;
+  return is_whole && has_fitting_families(route) ? std::optional(route) : std::nullopt;
 }
 
 }  // namespace

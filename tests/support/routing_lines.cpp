@@ -28,12 +28,19 @@ std::string owner_of(const json& object) {
   return protocol == "216" ? " ours" : protocol == "2" ? " kernel" : "";
 }
 
+/// One of the other family is an object with that family's name.
+std::string next_hop_of(const json& route) {
+  const auto via = route.find("via");
+  return via != route.end() ? text_of(*via, "family") + ' ' + text_of(*via, "host")
+                            : text_of(route, "gateway");
+}
+
 /// \source linux/rtnetlink.h: RTN_UNICAST, RTN_UNREACHABLE, RT_SCOPE_LINK
 std::string describe_route(const json& route) {
   const std::string type = text_of(route, "type");
   std::string line = type == "1" ? "" : type == "7" ? "unreachable " : "type " + type + ' ';
-  line += text_of(route, "dst") + with("via", text_of(route, "gateway")) +
-          with("dev", text_of(route, "dev"));
+  line +=
+      text_of(route, "dst") + with("via", next_hop_of(route)) + with("dev", text_of(route, "dev"));
   line += text_of(route, "scope") == "253" ? " scope link" : "";
   line += with("src", text_of(route, "prefsrc")) + with("metric", text_of(route, "metric"));
   for (const json& metrics : route.value("metrics", json::array())) {

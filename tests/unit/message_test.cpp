@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <string.h>
 
+#include <algorithm>
 #include <array>
 #include <random>
 
@@ -243,6 +244,39 @@ TEST_CASE("routes are read as they were written", "[message]") {
     CHECK((header_of(request)->nlmsg_flags & (NLM_F_CREATE | NLM_F_EXCL | NLM_F_REPLACE)) ==
           (NLM_F_CREATE | NLM_F_EXCL));
     CHECK(parse_route(header_of(request)) == wanted);
+  }
+}
+
+TEST_CASE("a next hop of the other family goes with the name of its family", "[message]") {
+  Route route;
+  route.dst = prefix("0.0.0.0/0");
+  route.gateway = addr("fe80::1");
+  route.nic = IfIndex{3};
+  CHECK(describe(route, "eth0") == "default via inet6 fe80::1 dev eth0 table main");
+  const MessagePtr request = unwrap(make_new_route(route));
+  const nlattr* via = nlmsg_find_attr(header_of(request), sizeof(rtmsg), RTA_VIA);
+  REQUIRE(via != nullptr);
+  std::vector<std::uint8_t> expected{AF_INET6, 0};  // in the byte order of the machine
+  std::ranges::copy(route.gateway->bytes(), std::back_inserter(expected));
+  CHECK(std::ranges::equal(payload(via), expected));
+  CHECK(nlmsg_find_attr(header_of(request), sizeof(rtmsg), RTA_GATEWAY) == nullptr);
+  CHECK(parse_route(header_of(request)) == route);
+  route.more_ways = {{IfIndex{3}, addr("169.254.1.1"), false, 3},
+                     {IfIndex{4}, addr("fe80::2"), true, 1}};
+  CHECK(parse_route(header_of(unwrap(make_new_route(route)))) == route);
+}
+
+TEST_CASE("a next hop of the other family that is cut short is none", "[message]") {
+  Route route;
+  route.dst = prefix("0.0.0.0/0");
+  const std::array<std::uint8_t, 18> bytes{AF_INET6};
+  for (std::size_t size = 0; size <= bytes.size(); ++size) {
+    const MessagePtr request = unwrap(make_new_route(route));
+    REQUIRE(nla_put(request.get(), RTA_VIA, static_cast<int>(size), bytes.data()) == 0);
+    MessageCopy copy(header_of(request), header_of(request)->nlmsg_len);
+    const auto read = parse_route(copy.header());
+    REQUIRE(read);
+    CHECK(read->gateway.has_value() == (size == 2 + 4 || size == 2 + 16));
   }
 }
 

@@ -285,3 +285,17 @@ TEST_CASE("each routing object of IPv6 that is lost is put back alone", "[v6][st
   }
   CHECK(count == 13);  // T has 3 routes, T0 3, main 3; each table has 2 rules
 }
+
+TEST_CASE("a default by a next hop of IPv6 is that of IPv4's cluster routes too", "[v6][shared]") {
+  World world = dual_world();
+  std::erase_if(world.pod_routes,
+                [](const net::Route& route) { return route.dst.family() == kV4; });
+  world.pod_routes.push_back(foreign_route("0.0.0.0/0", "fe80::ecee:eeff:feee:eeee", kEth0));
+  auto routes = shared_of(world).routing.routes;
+  std::erase_if(routes, [](const net::Route& route) { return route.dst.family() != kV4; });
+  const std::string way = " via inet6 fe80::ecee:eeff:feee:eeee dev eth0";
+  const std::string in_main = way + " src 10.233.119.164 table main";
+  CHECK(texts(routes, observed(world)) ==
+        Texts{"default" + way + " table 100", "10.233.0.0/18" + in_main, "10.233.64.0/18" + in_main,
+              "169.254.0.0/16" + in_main, "10.1.20.4" + in_main});
+}

@@ -42,7 +42,8 @@ Record full_record() {
   net::Route v6 = foreign_route("::/0", "fe80::1", kEth0);
   v6.weight = 255;
   v6.more_ways = {{net::IfIndex{4}, addr("fe80::2"), true, 3}, {net::IfIndex{5}, std::nullopt}};
-  record.overlay_defaults = {v4, v6, foreign_route("0.0.0.0/0", "", kEth0)};
+  record.overlay_defaults = {v4, v6, foreign_route("0.0.0.0/0", "", kEth0),
+                             foreign_route("0.0.0.0/0", "fe80::1", kEth0)};
   return record;
 }
 
@@ -150,8 +151,9 @@ TEST_CASE("text that is no address makes a record none", "[journal][routes]") {
   }
 }
 
-TEST_CASE("a route of two families makes a record none", "[journal][routes]") {
-  CHECK_FALSE(parse_with("/nodeRoutes/0/ways/0/via", "fd00::1"));
+TEST_CASE("a route of two families makes a record none, but for next hops of IPv6",
+          "[journal][routes]") {
+  CHECK(parse_with("/overlayDefaults/0/ways/0/via", "fe80::1"));
   CHECK_FALSE(parse_with("/nodeRoutes/1/ways/0/via", "10.233.119.164"));
   CHECK_FALSE(parse_with("/nodeRoutes/0/src", "fd00::1"));
   CHECK_FALSE(parse_with("/overlayDefaults/1/ways/1/via", "10.0.0.1"));

@@ -145,7 +145,7 @@ struct Hop {
 
 struct Route {
   ip::Prefix dst;
-  std::optional<ip::Address> gateway;
+  std::optional<ip::Address> gateway;  ///< IPv4 may have one of IPv6
   IfIndex nic = IfIndex::none;
   std::optional<ip::Address> src;  ///< preferred source
   std::uint32_t table = kTableMain;
