@@ -45,7 +45,12 @@ timespec to_timespec(Clock::duration left) {
 }  // namespace
 
 Budget::Budget(Fd signals, std::chrono::milliseconds limit)
-    : signals_(std::move(signals)), limit_(limit), deadline_(Clock::now() + limit) {
+    : signals_(std::move(signals)), limit_(limit), deadline_(start_ + limit) {
+}
+
+void Budget::set_limit(std::chrono::milliseconds limit) {
+  limit_ = limit;
+  deadline_ = start_ + limit;
 }
 
 Result<Budget> Budget::start(std::chrono::milliseconds limit) {
@@ -92,6 +97,13 @@ Result<bool> Budget::wait(int fd, short events, Clock::time_point until) const {
       return false;
     }
   }
+}
+
+Result<std::string> read_all(int fd, std::size_t limit, const Budget& budget) {
+  return read_all(fd, limit, [&]() -> Result<void> {
+    MVR_TRY(budget.wait(fd, POLLIN, budget.deadline()));
+    return {};
+  });
 }
 
 void restore_default_signals() {

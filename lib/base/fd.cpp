@@ -18,10 +18,14 @@ Fd::~Fd() {
   }
 }
 
-Result<std::string> read_all(int fd, std::size_t limit) {
+Result<std::string> read_all(int fd, std::size_t limit,
+                             const std::function<Result<void>()>& await) {
   constexpr std::size_t kChunk = 16UL * 1024;
   std::string bytes;
   for (;;) {
+    if (await) {
+      MVR_TRY(await());
+    }
     const std::size_t used = bytes.size();
     // One byte more than allowed, so that "exactly the limit" and "too much" differ.
     bytes.resize(used + std::min(kChunk, limit + 1 - used));

@@ -2,6 +2,7 @@
 #include "mvr/plugin/plugin.hpp"
 
 #include <errno.h>
+#include <poll.h>
 
 #include <algorithm>
 
@@ -143,21 +144,30 @@ void warn(const Log& log, cni::Verb verb, const cni::ParsedConf& parsed) {
   }
 }
 
-Result<void> carry_out(const cni::Environment& env, const std::string& config, int out) {
+Result<void> carry_out(const cni::Environment& env, const std::string& config, Budget& budget,
+                       int out) {
   const auto parsed = MVR_TRY(read_config(env, config));
   Log log;
   open_log(log, env, parsed.conf);
+  budget.set_limit(parsed.conf.timeout);
   warn(log, env.verb, parsed);
   Timeline timeline(log, env.trace_parent);
-  const auto print = [out](const std::string& text) { return write_all(out, text); };
+  const auto print = [&](const std::string& text) -> Result<void> {
+    MVR_TRY(budget.wait(out, POLLOUT, budget.deadline()));
+    return write_all(out, text);
+  };
   const auto run_verb = [&]() -> Result<void> {
     MVR_TRY(check_config(env.verb, parsed));
-    const auto budget = MVR_TRY(Budget::start(parsed.conf.timeout));
     return dispatch({env, parsed.conf, config, budget, log, timeline, print});
   };
   Result<void> outcome = run_verb();
   timeline.finish(to_string(env.verb), outcome);
   return outcome;
+}
+
+Result<std::string> read_config_text(int in, const Budget& budget) {
+  Result<std::string> text = read_all(in, kMaxConfig, budget);
+  return text ? std::move(text) : fail(std::move(text).error().in("read standard input"));
 }
 
 Result<void> answer(const cni::GetEnv& get_env, std::string& config, int in, int out) {
@@ -166,8 +176,9 @@ Result<void> answer(const cni::GetEnv& get_env, std::string& config, int in, int
     return write_all(out, cni::version_document());
   }
   MVR_TRY(drop_capabilities());
-  config = MVR_TRY(read_all(in, kMaxConfig));
-  return name_nic(carry_out(env, config, out), env);
+  Budget budget = MVR_TRY(Budget::start(cni::NetConf().timeout));
+  config = MVR_TRY(read_config_text(in, budget));
+  return name_nic(carry_out(env, config, budget, out), env);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// Calls that are told to stop, or run out of time: undone, promptly.
+#include <sys/stat.h>
+
 #include <csignal>
 
 #include "mvr/base/fd.hpp"
@@ -44,6 +46,29 @@ json fake_config() {
 }
 
 }  // namespace
+
+TEST_CASE("a signal before the configuration has come gets an answer", "[interrupt]") {
+  const int signal = GENERATE(SIGTERM, SIGINT, SIGHUP);
+  PodWorld world(1);
+  const std::string fifo = std::string(kScratchDir) + "/fifo";
+  REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
+  // Opened for reading and writing, a fifo never ends.
+  Command command = make_command(world.make_call("ADD", "net1", rail_config(1)));
+  command.argv = {"sh", "-c", "exec \"$0\" <> \"$1\"", plugin_path(), fifo};
+  Process add(command);
+  const auto blocks_it = [&] {
+    const std::string status =
+        mvr::read_file("/proc/" + std::to_string(add.pid()) + "/status", 65536).value_or("");
+    return status.find("SigBlk:\t0000000000004003") != std::string::npos;
+  };
+  REQUIRE(eventually(blocks_it));
+  add.signal(signal);
+  const Answer added = make_answer(add.wait());
+  INFO(added);
+  CHECK(added.code() == 110);
+  CHECK(added.message().find("read standard input: interrupted by SIG") != std::string::npos);
+  CHECK(world.changes() == "");
+}
 
 TEST_CASE("a signal while IPAM is at work undoes everything, and IPAM ends", "[interrupt]") {
   const auto [signal, name] = GENERATE(

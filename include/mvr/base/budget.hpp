@@ -17,8 +17,10 @@ class Budget {
  public:
   /// Blocks SIGTERM, SIGINT and SIGHUP, which end waiting from now on, ignores SIGPIPE, and starts
   /// the time.
-  /// \param limit the configuration's `timeout`
   static Result<Budget> start(std::chrono::milliseconds limit);
+
+  /// The configuration's `timeout`, once it has been read; counted from the start.
+  void set_limit(std::chrono::milliseconds limit);
 
   /// For undoing: this much more time from now, deaf to signals.
   [[nodiscard]] static Budget grace(std::chrono::milliseconds limit);
@@ -37,9 +39,13 @@ class Budget {
   Budget(Fd signals, std::chrono::milliseconds limit);
 
   Fd signals_;  ///< a signalfd; empty in a grace period
+  Clock::time_point start_ = Clock::now();
   std::chrono::milliseconds limit_;
   Clock::time_point deadline_;
 };
+
+/// As `read_all` of a descriptor that may keep us waiting: fails as the budget does.
+Result<std::string> read_all(int fd, std::size_t limit, const Budget& budget);
 
 /// Gives the calling process the signal mask and dispositions that a program expects at its start.
 /// For a child between fork and exec: async-signal-safe.

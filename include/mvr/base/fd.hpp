@@ -3,6 +3,7 @@
 /// An owned file descriptor, and what is done with files as a whole.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,9 +34,10 @@ class Fd {
   int fd_ = -1;
 };
 
-/// Reads from the descriptor to its end.
+/// Reads from the descriptor to its end. `await` is called before each read(2) and fails the whole.
 /// Fails with Code::io, and with sys_errno EFBIG when there are more than `limit` bytes.
-Result<std::string> read_all(int fd, std::size_t limit);
+Result<std::string> read_all(int fd, std::size_t limit,
+                             const std::function<Result<void>()>& await = nullptr);
 
 /// Opens (read only, close-on-exec) and reads a whole regular file of at most `limit` bytes.
 /// Anything else at the path fails with sys_errno EINVAL.
