@@ -17,7 +17,7 @@ namespace mvr::plugin {
 
 /// The VLAN that the record names, found or made, and up if it is ours.
 /// Fails with Code::master_unusable.
-Result<net::Link> take_vlan(const Call& call, plan::Kernel& kernel, const state::VlanRecord& vlan,
+Result<net::Link> take_vlan(const Call& call, plan::Kernel& kernel, const state::VlanRecord& record,
                             plan::Transaction& steps);
 
 /// Removes the journal's VLAN if it is ours and nobody else uses it. If others do, the journal

@@ -19,6 +19,8 @@ class RecordedCall {
   /// Of `call` are the time, the log and, where the journal has kept no request and they are of the
   /// same network, the configuration. Without one the lease stays, and a warning says so.
   RecordedCall(const Call& call, const state::Record& record);
+  RecordedCall(RecordedCall&&) = delete;
+  RecordedCall& operator=(RecordedCall&&) = delete;
   RecordedCall(const RecordedCall&) = delete;
   RecordedCall& operator=(const RecordedCall&) = delete;
   ~RecordedCall();
