@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -78,6 +79,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 struct Child {
   std::array<int, 3> stdio;
   int netns;
+  bool is_traced;
   char** argv;
   char** envp;
 };
@@ -88,7 +90,8 @@ struct Child {
   for (std::size_t i = 0; i < child.stdio.size(); ++i) {
     dup2(child.stdio[i], static_cast<int>(i));
   }
-  if (child.netns < 0 || setns(child.netns, CLONE_NEWNET) == 0) {
+  const bool is_there = child.netns < 0 || setns(child.netns, CLONE_NEWNET) == 0;
+  if (is_there && (!child.is_traced || ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0)) {
     execvpe(child.argv[0], child.argv, child.envp);
   }
   const char* reason = std::strerror(errno);
@@ -137,8 +140,11 @@ Process::Process(const Command& command)
   std::vector<std::string> environment = environment_of(command);
   std::vector<char*> argv = pointers_to(arguments);
   std::vector<char*> envp = pointers_to(environment);
-  const Child child{
-      {in.reader.get(), out.writer.get(), err.writer.get()}, netns.get(), argv.data(), envp.data()};
+  const Child child{{in.reader.get(), out.writer.get(), err.writer.get()},
+                    netns.get(),
+                    command.is_traced,
+                    argv.data(),
+                    envp.data()};
   pid_ = fork();
   if (pid_ < 0) {
     FAIL("fork: " << std::strerror(errno));

@@ -28,6 +28,7 @@ struct Command {
   bool clean_env = false;  ///< `env` is the whole environment, not an addition to ours
   std::string netns = {};  ///< path of the namespace to start in; empty = ours
   std::chrono::milliseconds timeout{30'000};  ///< then it is killed and its status is -SIGKILL
+  bool is_traced = false;  ///< by us: it stops before its first instruction; see Tracee
 };
 
 struct Output {
