@@ -158,16 +158,18 @@ std::string describe(const json& change, const json& before) {
 
 json snapshot(const std::string& netns) {
   const json links = ip_json(netns, {"address", "show"});
-  json result{{"links", links_of(links)},
-              {"addresses", addresses_of(links)},
-              {"routes", json::object()},
-              {"rules", json::object()},
-              {"sysctls", sysctls_of(netns)}};
+  json result{{"links", links_of(links)},     {"addresses", addresses_of(links)},
+              {"routes", json::object()},     {"rules", json::object()},
+              {"neighbours", json::object()}, {"sysctls", sysctls_of(netns)}};
   for (const char* family : {"-4", "-6"}) {
-    const auto answers = ip_json_batch(netns, family, "route show table all\nrule show\n");
-    REQUIRE(answers.size() == 2);
+    const auto answers =
+        ip_json_batch(netns, family, "route show table all\nrule show\nneigh show nud permanent\n");
+    REQUIRE(answers.size() == 3);
     add_routes(result["routes"], family, answers[0]);
     add_rules(result["rules"], family, answers[1]);
+    for (const json& neighbour : answers[2]) {
+      add_whole(result["neighbours"], neighbour);
+    }
   }
   return result;
 }

@@ -10,9 +10,9 @@
 
 namespace mvr::test {
 
-/// Links, addresses, routes of all tables, rules and sysctls of one namespace ("" = the node's).
-/// Left out is what changes by itself: neighbours, counters, carrier, lifetimes, and the kernel's
-/// own IPv6 link-local addresses and routes.
+/// Links, addresses, routes of all tables, rules, permanent neighbours and sysctls of one namespace
+/// ("" = the node's). Left out is what changes by itself: other neighbours, counters, carrier,
+/// lifetimes, and the kernel's own IPv6 link-local addresses and routes.
 nlohmann::json snapshot(const std::string& netns);
 
 /// The files below a directory and what is in them; empty when there is no such directory.
