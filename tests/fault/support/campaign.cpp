@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fault/support/campaign.hpp"
+
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <string_view>
+
+#include "fault/support/system_calls.hpp"
+#include "support/catch.hpp"
+
+namespace mvr::test {
+
+namespace {
+
+/// The number of failed assertions is the exit status of a case, and 77 of them are "skipped".
+constexpr int kTooMany = 25;
+
+/// By kind of fault and result, how often.
+using Table = std::map<std::string, std::map<std::string, int>>;
+
+void print(const std::string& title, const Table& table, int count, int good) {
+  std::cout << title << ": " << count << " faults, " << good << " as they should be\n";
+  for (const auto& [kind, results] : table) {
+    std::cout << "  " << kind << ":";
+    const char* separator = " ";
+    for (const auto& [result, times] : results) {
+      std::cout << std::exchange(separator, ", ") << times << ' ' << result;
+    }
+    std::cout << '\n';
+  }
+  std::cout << std::flush;
+}
+
+/// Those that the short run looks at as well.
+bool is_picked(const std::vector<std::uint64_t>& calls, std::size_t index, std::size_t stride) {
+  return is_long() || index % stride == 0 || is_change(calls[index]);
+}
+
+/// The judge of a stage alone, whose calls are counted from 0 again.
+Judge from_stage(Stage stage, const Judge& judge) {
+  if (stage == Stage::whole) {
+    return judge;
+  }
+  std::optional<std::size_t> start;
+  return [=](std::size_t index, const SystemCall& call) mutable -> Verdict {
+    if (start) {
+      return judge(index - *start, call);
+    }
+    if (call.number != SYS_write || call.arguments[0] != STDOUT_FILENO) {
+      return {};
+    }
+    start = index + 1;
+    return {.fate = Fate::refused, .error = EPIPE};
+  };
+}
+
+/// What the fault does to this call, and under which name.
+Verdict carry_out(const Fault& fault, const SystemCall& call, std::string& kind) {
+  if (fault.fate == Fate::last) {
+    kind = name_of(call.number);
+    return {.fate = Fate::last};
+  }
+  const auto& errors = errors_of(call.number);
+  if (errors.empty()) {  // another run, another order of calls
+    return {.has_more = false};
+  }
+  const int error = errors[fault.variant % errors.size()];
+  kind = name_of(call.number) + ' ' + strerrorname_np(error);
+  return {.fate = Fate::refused, .error = error, .has_more = false};
+}
+
+}  // namespace
+
+bool is_long() {
+  const char* chosen = std::getenv("MVR_FAULT");
+  return chosen != nullptr && std::string_view(chosen) == "long";
+}
+
+Faulted run_faulted(const Call& call, const Fault& fault) {
+  Faulted faulted;
+  const auto judge = [&](std::size_t index, const SystemCall& entered) -> Verdict {
+    return index < fault.index ? Verdict{} : carry_out(fault, entered, faulted.kind);
+  };
+  faulted.answer = make_answer(run_judged(make_command(call), from_stage(fault.stage, judge)));
+  return faulted;
+}
+
+Survey survey(const Call& call, Stage stage) {
+  Survey survey{stage, {}};
+  const auto note = [&](std::size_t, const SystemCall& entered) {
+    survey.calls.push_back(entered.number);
+    return Verdict{};
+  };
+  const Answer answer = make_answer(run_judged(make_command(call), from_stage(stage, note)));
+  INFO(answer);
+  REQUIRE(answer.ok() == (stage == Stage::whole));
+  return survey;
+}
+
+std::vector<Fault> plan_kills(const Survey& survey, std::size_t stride) {
+  std::vector<Fault> faults;
+  for (std::size_t i = 0; i < survey.calls.size(); ++i) {
+    if (is_picked(survey.calls, i, stride)) {
+      faults.push_back({i, Fate::last, 0, survey.stage});
+    }
+  }
+  return faults;
+}
+
+std::vector<Fault> plan_refusals(const Survey& survey, std::size_t stride) {
+  std::vector<Fault> faults;
+  std::map<std::uint64_t, std::size_t> turns;  // so that each error of a call has its turn
+  for (std::size_t i = 0; i < survey.calls.size(); ++i) {
+    const std::uint64_t call = survey.calls[i];
+    const std::size_t count = errors_of(call).size();
+    if (count == 0 || !is_picked(survey.calls, i, stride)) {
+      continue;
+    }
+    const std::size_t first = turns[call]++;
+    for (std::size_t n = 0; n < (is_long() ? count : 1); ++n) {
+      faults.push_back({i, Fate::refused, first + n, survey.stage});
+    }
+  }
+  return faults;
+}
+
+void run_campaign(const std::string& title, FaultWorld& world, const std::vector<Fault>& faults,
+                  const std::function<Outcome(const Fault&)>& attempt) {
+  Table table;
+  int count = 0;
+  int good = 0;
+  for (const Fault& fault : faults) {
+    const Outcome outcome = attempt(fault);
+    if (outcome.kind.empty()) {
+      continue;
+    }
+    ++count;
+    ++table[outcome.kind][outcome.problem.empty() ? outcome.result : "WRONG"];
+    good += outcome.problem.empty() ? 1 : 0;
+    INFO(title << ", call " << fault.index << ": " << outcome.kind);
+    CHECK(outcome.problem == "");
+    if (!outcome.problem.empty()) {
+      world.rebuild();
+    }
+    if (count - good == kTooMany) {
+      break;
+    }
+  }
+  print(title, table, count, good);
+  CHECK(count > 0);
+}
+
+}  // namespace mvr::test
