@@ -93,6 +93,9 @@ Result<void> Socket::send(nl_msg* request) {
   }
 }
 
+/// By the time a request is sent the kernel has dealt with it, and the parts of a list it makes
+/// while we read; so an answer that is not there is lost, and waiting for it would be for ever.
+/// \source net/netlink/af_netlink.c, netlink_unicast_kernel and netlink_recvmsg
 Result<Socket::Outcome> Socket::receive(const nlmsghdr& request, const OnMessage& on_message) {
   alignas(nlmsghdr) std::array<char, kBufferSize> buffer;
   const int fd = nl_socket_get_fd(socket_.get());
@@ -100,7 +103,7 @@ Result<Socket::Outcome> Socket::receive(const nlmsghdr& request, const OnMessage
   ssize_t received = -1;
   do {
     socklen_t length = sizeof(sender);
-    received = ::recvfrom(fd, buffer.data(), buffer.size(), MSG_TRUNC,
+    received = ::recvfrom(fd, buffer.data(), buffer.size(), MSG_TRUNC | MSG_DONTWAIT,
                           reinterpret_cast<sockaddr*>(&sender), &length);
   } while (received < 0 && errno == EINTR);
   if (received < 0) {
@@ -136,18 +139,35 @@ Result<Socket::Outcome> Socket::exchange(nl_msg* request, const OnMessage& on_me
   const nlmsghdr* header = nlmsg_hdr(request);
   const bool is_dump = (header->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   Outcome outcome;
+  bool is_overrun = false;
   while (!outcome.is_finished) {
     Result<Outcome> part = receive(*header, on_message);
-    if (!part && part.error().sys_errno == ENOBUFS && !is_dump) {
-      continue;  // said once, when something else overran the buffer; the answer still comes
+    if (!part && part.error().sys_errno == ENOBUFS) {
+      is_overrun = true;  // said once; an answer that is not lost still comes
+      continue;
     }
     if (!part) {
+      if (is_dump) {
+        drain();
+      }
       return part;
     }
     outcome.is_finished = part->is_finished;
     outcome.is_interrupted |= part->is_interrupted;
   }
-  return outcome;
+  return is_overrun && is_dump ? fail(sys_error(Code::io, ENOBUFS, "netlink receive"))
+                               : Result<Outcome>(outcome);
+}
+
+/// While a list is not read to its end, the kernel refuses the socket another one (EBUSY).
+void Socket::drain() {
+  constexpr int kMost = 100'000;  // others may write as fast as we read
+  std::array<char, kBufferSize> buffer;
+  for (int i = 0; i < kMost; ++i) {
+    if (::recv(nl_socket_get_fd(socket_.get()), buffer.data(), buffer.size(), MSG_DONTWAIT) < 0) {
+      return;
+    }
+  }
 }
 
 Result<void> Socket::change(MessagePtr request) {

@@ -47,6 +47,7 @@ class Socket {
   Result<void> send(nl_msg* request);
   Result<Outcome> receive(const nlmsghdr& request, const OnMessage& on_message);
   Result<Outcome> exchange(nl_msg* request, const OnMessage& on_message);
+  void drain();
 
   SocketPtr socket_;
 };
