@@ -24,17 +24,30 @@ void fill_standard_streams() {
   }
 }
 
-/// Last resort for what we do not expect, such as memory being exhausted.
-int report(const char* what) {
-  const mvr::Error error{mvr::Code::io, 0, std::string("internal error: ") + what};
+int answer(const mvr::Error& error) {
   const auto document = mvr::cni::format_error(error, mvr::cni::kSupportedVersions.back());
   static_cast<void>(mvr::write_all(STDOUT_FILENO, document));
   return 1;
 }
 
+/// Last resort for what we do not expect, such as memory being exhausted.
+int report(const char* what) {
+  return answer({mvr::Code::io, 0, std::string("internal error: ") + what});
+}
+
+/// Where nothing can be undone any more, not even by whoever called.
+[[noreturn]] void give_up() {
+  const char* why = std::current_exception() ? "an exception in a destructor or noexcept function"
+                                             : "no way back from the pod's network namespace";
+  answer({mvr::Code::cleanup_incomplete, 0,
+          std::string("internal error: ") + why + "; DEL removes what was made"});
+  ::_exit(1);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_terminate(give_up);
   try {
     fill_standard_streams();
     const char* verb = ::getenv("CNI_COMMAND");

@@ -6,9 +6,11 @@
 #include <limits.h>
 #include <linux/nsfs.h>
 #include <sched.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <time.h>
+
+#include <exception>
 
 #include "mvr/base/text.hpp"
 
@@ -55,9 +57,15 @@ Result<NetnsGuard> NetnsGuard::enter(const Netns& target, const Netns& home) {
   return NetnsGuard(home);
 }
 
+// The way back is one that we have come, so what stops us (memory, most likely) may pass.
 NetnsGuard::~NetnsGuard() {
-  if (home_ != nullptr && ::setns(home_->fd.get(), CLONE_NEWNET) != 0) {
-    ::abort();
+  constexpr int kAttempts = 100;
+  constexpr timespec kPause{0, 1'000'000};
+  for (int i = 0; home_ != nullptr && ::setns(home_->fd.get(), CLONE_NEWNET) != 0; ++i) {
+    if (i == kAttempts) {
+      std::terminate();
+    }
+    ::nanosleep(&kPause, nullptr);
   }
 }
 

@@ -41,8 +41,8 @@ Result<Netns> open_own_netns();
 std::optional<pid_t> find_process(const NetnsId& id);
 
 /// In another namespace from here to the end of the scope. For opening sockets and sysfs, writing
-/// sysctls and moving RDMA devices, nothing else. Not being able to return ends the process: all
-/// else would happen in the wrong place.
+/// sysctls and moving RDMA devices, nothing else. Not being able to return ends the process by
+/// std::terminate: all else would happen in the wrong place.
 class NetnsGuard {
  public:
   static Result<NetnsGuard> enter(const Netns& target, const Netns& home);
