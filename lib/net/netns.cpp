@@ -24,7 +24,11 @@ Result<Netns> open_netns(const std::string& path) {
     const bool is_gone = errno == ENOENT || errno == ENOTDIR;
     return fail(sys_error(Code::bad_netns, is_gone ? ENOENT : errno, place));
   }
-  if (::ioctl(fd.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
+  const int type = ::ioctl(fd.get(), NS_GET_NSTYPE);
+  if (type < 0 && errno != ENOTTY) {
+    return fail(sys_error(Code::bad_netns, errno, place));
+  }
+  if (type != CLONE_NEWNET) {
     return fail(Error{Code::bad_netns, EINVAL, place + ": not a network namespace"});
   }
   struct stat status {};
