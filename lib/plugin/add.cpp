@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ADD: read `make` from top to bottom.
 #include <algorithm>
+#include <exception>
 
 #include "mvr/base/text.hpp"
 #include "plugin/attempt.hpp"
@@ -284,6 +285,15 @@ Result<void> make(Attempt& a) {
   return a.call.print(format_result(make_result(a, link, ipam, nic), a.call.conf.cni_version));
 }
 
+/// No memory, most likely. What has been made is taken back all the same.
+Result<void> make_or_fail(Attempt& a) {
+  try {
+    return make(a);
+  } catch (const std::exception& exception) {
+    return fail(Code::io, std::string("internal error: ") + exception.what());
+  }
+}
+
 }  // namespace
 
 Result<void> add(const Call& call) {
@@ -306,7 +316,7 @@ Result<void> add(const Call& call) {
                   .rdma = {*kernel, on_step},
                   .network = {*kernel, on_step},
                   .node = {*kernel, on_step}};
-  Result<void> made = make(attempt);
+  Result<void> made = make_or_fail(attempt);
   if (!made) {
     call.timeline.end_phase("failed");
     take_back(attempt);
