@@ -23,6 +23,7 @@ constexpr std::size_t kErrChunk = PIPE_BUF;
 constexpr std::size_t kErrTail = 4096;
 /// For a process that was killed: longer only if it hangs in the kernel, and then we do not wait.
 constexpr std::chrono::milliseconds kReapTime{2000};
+constexpr std::chrono::milliseconds kLookAgain{2};
 
 Result<void> watch(const Fd& epoll, const Fd& fd, std::uint32_t events) {
   if (!fd) {
@@ -94,8 +95,11 @@ void Child::kill_group() {
     return;
   }
   ::kill(-pid_, SIGKILL);
-  static_cast<void>(Budget::grace(kReapTime).wait(pidfd_.get(), POLLIN, Clock::time_point::max()));
-  ::waitpid(pid_, nullptr, WNOHANG);
+  const Budget patience = Budget::grace(kReapTime);
+  // A pidfd may be what could not be had; then we look again.
+  while (::waitpid(pid_, nullptr, WNOHANG) == 0 &&
+         patience.wait(pidfd_.get(), POLLIN, Clock::now() + kLookAgain)) {
+  }
   pid_ = -1;
 }
 
