@@ -60,20 +60,29 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
   return bytes;
 }
 
-std::vector<std::string> list_directory(const std::string& path) {
+Result<std::vector<std::string>> read_directory(const std::string& path) {
   struct Close {
     void operator()(DIR* open) const { ::closedir(open); }
   };
   const std::unique_ptr<DIR, Close> directory(::opendir(path.c_str()));
   std::vector<std::string> names;
+  errno = directory ? 0 : errno;
   while (const dirent* entry = directory ? ::readdir(directory.get()) : nullptr) {
     const std::string_view name = static_cast<const char*>(entry->d_name);
     if (name != "." && name != "..") {
       names.emplace_back(name);
     }
+    errno = 0;
+  }
+  if (errno != 0) {  // null from readdir is the end as well
+    return fail(sys_error(Code::io, errno, "read " + path));
   }
   std::ranges::sort(names);
   return names;
+}
+
+std::vector<std::string> list_directory(const std::string& path) {
+  return read_directory(path).value_or(std::vector<std::string>());
 }
 
 Result<void> write_all(int fd, std::string_view bytes) {

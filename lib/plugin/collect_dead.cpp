@@ -80,7 +80,7 @@ Result<void> collect_dead(const CollectOptions& options, Log& log,
   MVR_TRY(drop_capabilities());
   const net::Netns host = MVR_TRY(net::open_own_netns());
   Collector collector(options, host, log);
-  for (const state::Record& record : state::read_records(options.state_dir)) {
+  for (const state::Record& record : MVR_TRY(state::read_records(options.state_dir))) {
     report(MVR_TRY(collector.run(record)));
   }
   if (!options.is_dry_run) {

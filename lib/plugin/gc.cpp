@@ -41,7 +41,9 @@ Result<void> gc(const Call& call) {
     }
   };
   const auto always = [](const state::Record&) { return Result<bool>(true); };
-  for (const state::Record& record : state::read_records(call.conf.state_dir)) {
+  auto records = state::read_records(call.conf.state_dir);
+  note(records ? Result<void>() : fail(records.error()));
+  for (const state::Record& record : records.value_or(std::vector<state::Record>())) {
     if (record.attachment.network == call.conf.name && !is_valid(call, record.attachment)) {
       auto collected = collect(call, host, record.attachment, call.budget, always);
       note(collected ? Result<void>()

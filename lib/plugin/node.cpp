@@ -27,11 +27,12 @@ Result<Fd> lock_node(const Call& call, const Budget& budget) {
 
 /// True when the journal of another attachment fits.
 template <typename Predicate>
-bool is_in_other_journals(const Call& call, const state::Record& own, const Predicate& fits) {
-  return std::ranges::any_of(state::read_records(call.conf.state_dir),
-                             [&](const state::Record& other) {
-                               return other.attachment != own.attachment && fits(other);
-                             });
+Result<bool> is_in_other_journals(const Call& call, const state::Record& own,
+                                  const Predicate& fits) {
+  const auto records = MVR_TRY(state::read_records(call.conf.state_dir));
+  return std::ranges::any_of(records, [&](const state::Record& other) {
+    return other.attachment != own.attachment && fits(other);
+  });
 }
 
 Result<net::Link> read_master(plan::Kernel& kernel, const state::VlanRecord& vlan) {
@@ -74,7 +75,7 @@ std::string describe(const net::Link& master, std::uint16_t id) {
 }
 
 /// True if other attachments need it: their NICs lie on it, or a VLAN of it that is theirs.
-bool is_used_by_pods(const Call& call, const state::Record& own, net::IfIndex vlan) {
+Result<bool> is_used_by_pods(const Call& call, const state::Record& own, net::IfIndex vlan) {
   return is_in_other_journals(call, own, [&](const state::Record& other) {
     return other.vlan == own.vlan || other.master_index == to_int(vlan) ||
            (other.vlan && other.vlan->master == vlan);
@@ -82,8 +83,9 @@ bool is_used_by_pods(const Call& call, const state::Record& own, net::IfIndex vl
 }
 
 /// What lies on an interface in its own namespace. rtnetlink tells of bonds, bridges and VRFs only.
-bool has_upper(const std::string& name) {
-  return std::ranges::any_of(list_directory("/sys/class/net/" + name),
+Result<bool> has_upper(const std::string& name) {
+  const auto entries = MVR_TRY(read_directory("/sys/class/net/" + name));
+  return std::ranges::any_of(entries,
                              [](const auto& entry) { return entry.starts_with("upper_"); });
 }
 
@@ -98,7 +100,7 @@ Result<bool> is_used_by_node(plan::Kernel& kernel, const net::Link& vlan) {
       }
     }
   }
-  return vlan.upper != net::IfIndex::none || has_upper(vlan.name);
+  return vlan.upper != net::IfIndex::none ? Result<bool>(true) : has_upper(vlan.name);
 }
 
 /// True if there are NICs on it of which no journal tells: journals can be lost. The NICs of a
@@ -195,8 +197,8 @@ Result<std::vector<Step>> rule_removals(plan::Kernel& kernel, std::uint32_t tabl
 /// of those whose journals are lost.
 Result<bool> is_table_used(const Call& call, plan::Kernel& kernel, const state::Record& own) {
   const std::uint32_t table = own.host_rule_table;
-  if (is_in_other_journals(
-          call, own, [&](const state::Record& other) { return other.host_rule_table == table; })) {
+  if (MVR_TRY(is_in_other_journals(
+          call, own, [&](const state::Record& other) { return other.host_rule_table == table; }))) {
     return true;
   }
   for (const ip::Family family : {ip::Family::v4, ip::Family::v6}) {
@@ -281,7 +283,7 @@ Result<void> release_vlan(const Call& call, plan::Kernel& kernel, state::Journal
   if (!vlan) {
     return {};
   }
-  if (is_used_by_pods(call, record, vlan->index)) {
+  if (MVR_TRY(is_used_by_pods(call, record, vlan->index))) {
     return disclaim_vlan(journal);
   }
   if (MVR_TRY(is_used_by_node(kernel, *vlan)) || MVR_TRY(has_nics(call, kernel, *vlan))) {

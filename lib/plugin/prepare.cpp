@@ -20,12 +20,12 @@ bool has_unfinished_nics(const plan::PodState& pod) {
 }
 
 /// Tables that other attachments of this pod will use.
-std::vector<std::uint32_t> find_claims(const Attempt& a, const plan::PodState& pod) {
+Result<std::vector<std::uint32_t>> find_claims(const Attempt& a, const plan::PodState& pod) {
   std::vector<std::uint32_t> claims;
   if (!has_unfinished_nics(pod)) {
     return claims;
   }
-  for (const state::Record& record : state::read_records(a.call.conf.state_dir)) {
+  for (const state::Record& record : MVR_TRY(state::read_records(a.call.conf.state_dir))) {
     const bool is_other = record.attachment != a.attachment && record.table != 0;
     // A dead pod may have had the same number, but not at a path that still leads here.
     if (is_other && record.netns == a.netns.pod->id && reopen(record.netns_path, record.netns)) {
@@ -123,7 +123,7 @@ Result<Ground> prepare(Attempt& a) {
   a.call.timeline.set_master(ground.facts.master.name);
   MVR_TRY(refuse_taken_name(a, ground.facts.pod));
   a.elders = find_our_links(ground.facts.pod.links);
-  const auto claims = find_claims(a, ground.facts.pod);
+  const auto claims = MVR_TRY(find_claims(a, ground.facts.pod));
   ground.place = MVR_TRY(plan::plan_place(conf, ground.facts, a.attachment.ifname, claims));
   ground.link = plan_link(conf, ground.facts, a.attachment);
   const plan::DesiredShared shared = plan_shared(conf, ground.facts, ground.place);

@@ -69,8 +69,9 @@ void warn_if_full(const Call& call, const RdmaRecord& device, const GidTable& ta
 }
 
 /// True when another NIC of a living pod has the device: one of this pod (`is_of_pod`), or of any.
-bool is_used_by_others(const Call& call, const Record& record, bool is_of_pod) {
-  return std::ranges::any_of(state::read_records(call.conf.state_dir), [&](const Record& other) {
+Result<bool> is_used_by_others(const Call& call, const Record& record, bool is_of_pod) {
+  const auto records = MVR_TRY(state::read_records(call.conf.state_dir));
+  return std::ranges::any_of(records, [&](const Record& other) {
     return other.attachment != record.attachment && other.rdma && other.rdma->is_moved &&
            other.rdma->device == record.rdma->device &&
            other.rdma->node_guid == record.rdma->node_guid &&
@@ -151,7 +152,7 @@ bool has_moved_rdma(const std::optional<Record>& record) {
 }
 
 Result<bool> release_rdma(const Call& call, state::Journal& journal) {
-  if (!is_used_by_others(call, *journal.record(), true)) {
+  if (!MVR_TRY(is_used_by_others(call, *journal.record(), true))) {
     return true;
   }
   MVR_TRY(disclaim_rdma(journal));
@@ -184,7 +185,7 @@ Result<void> return_rdma(const Call& call, const net::Netns& host, state::Journa
   const RdmaRecord& device = *record.rdma;
   if (netns && MVR_TRY(is_in(*kernel, Where::pod, device))) {
     MVR_TRY(plan::return_rdma_device(*kernel, device.device));
-  } else if (is_used_by_others(call, record, false)) {
+  } else if (MVR_TRY(is_used_by_others(call, record, false))) {
     return disclaim_rdma(journal);  // it was at home, and has gone on
   }
   if (!MVR_TRY(await_return(call, *kernel, device))) {
@@ -239,7 +240,7 @@ Result<std::vector<plan::Mismatch>> verify_rdma(const Namespaces& netns, plan::K
 
 cni::NetConf name_masters(const cni::NetConf& conf) {
   cni::NetConf named = conf;
-  const auto records = state::read_records(conf.state_dir);
+  const auto records = state::read_records(conf.state_dir).value_or(std::vector<Record>());
   std::ranges::for_each(named.master, [&](std::string& name) { name_master(name, records); });
   return named;
 }

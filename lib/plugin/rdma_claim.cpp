@@ -79,7 +79,7 @@ Result<std::optional<net::Netns>> find_living(const Search& s, const Record& rec
 template <typename Predicate>
 Result<std::optional<Holder>> find_holder(const Search& s, const Predicate& is_meant) {
   std::optional<Holder> dead;
-  for (Record& record : state::read_records(s.call.conf.state_dir)) {
+  for (Record& record : MVR_TRY(state::read_records(s.call.conf.state_dir))) {
     const bool is_taken = record.rdma && record.rdma->is_moved;
     if (!is_taken || record.attachment == s.call.attachment() ||
         !MVR_TRY(Result<bool>(is_meant(record)))) {
@@ -296,7 +296,7 @@ Result<void> check_rdma(const Call& call, plan::Kernel& kernel, const net::Link&
     return {};
   }
   const auto layers = MVR_TRY(plan::read_layers(kernel, Where::host, master));
-  for (const Record& record : state::read_records(call.conf.state_dir)) {
+  for (const Record& record : MVR_TRY(state::read_records(call.conf.state_dir))) {
     const bool is_taken = record.rdma && record.rdma->is_moved;
     if (is_taken && MVR_TRY(is_meant(kernel, conf, layers, *record.rdma))) {
       return {};  // a pod has it, as is right

@@ -23,17 +23,59 @@ constexpr const char* kBusy = "another call for this attachment is at work";
 
 /// True when the path still leads to the file that was opened and locked: its last owner may have
 /// removed or replaced it while we waited.
-bool is_current(int directory, const std::string& name, int fd) {
+Result<bool> is_current(int directory, const std::string& name, int fd) {
   struct stat here {};
   struct stat there {};
-  return ::fstat(fd, &here) == 0 &&
-         ::fstatat(directory, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-         here.st_ino == there.st_ino && here.st_dev == there.st_dev;
+  if (::fstat(fd, &here) == 0 &&
+      ::fstatat(directory, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) == 0) {
+    return here.st_ino == there.st_ino && here.st_dev == there.st_dev;
+  }
+  return errno == ENOENT ? Result<bool>(false) : fail(sys_error(Code::io, errno, "stat"));
 }
 
-std::optional<Record> read_record(const Fd& fd) {
+/// Locks the file; false when it has been removed or replaced since it was opened.
+Result<bool> lock_current(int directory, const std::string& name, int fd, const Budget& budget) {
+  Result<void> locked = lock_file(fd, budget);
+  if (!locked) {
+    const bool is_busy = locked.error().code == Code::interrupted;
+    return fail(is_busy ? std::move(locked).error().in(kBusy) : std::move(locked).error());
+  }
+  return is_current(directory, name, fd);
+}
+
+/// No file that we have written answers so when it is opened or read.
+bool is_foreign(int error) {
+  switch (error) {
+    case ENOENT:
+    case ELOOP:   // a link
+    case EISDIR:  // a directory
+    case ENXIO:   // a socket
+    case ENODEV:  // a device
+    case EAGAIN:  // a fifo
+    case EFBIG:   // more than any record
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// Nothing for a file that says nothing; one that cannot be read may say a lot.
+Result<std::optional<Record>> read_record(const Fd& fd) {
   const Result<std::string> text = read_all(fd.get(), kMaxSize);
+  if (!text && !is_foreign(text.error().sys_errno)) {
+    return fail(text.error());
+  }
   return text ? parse_record(*text) : std::nullopt;
+}
+
+/// The record of a file in the list; nothing if it is none, or has gone since.
+Result<std::optional<Record>> read_listed(const std::string& path) {
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  if (!fd && is_foreign(errno)) {
+    return std::nullopt;
+  }
+  auto record = fd ? read_record(fd) : fail(sys_error(Code::io, errno, "open"));
+  return record ? record : fail(std::move(record).error().in("journal " + path));
 }
 
 bool ends_like_ours(std::string_view name) {
@@ -50,8 +92,8 @@ bool is_debris(int directory, const std::string& name, int fd) {
   const auto age = std::chrono::system_clock::now() -
                    std::chrono::system_clock::from_time_t(status.st_mtim.tv_sec);
   const bool says_nothing = status.st_size == 0 || name.ends_with(kNewSuffix);
-  return says_nothing && age > kOld && lock_file(fd, Budget::grace({})) &&
-         is_current(directory, name, fd);
+  return says_nothing && age > kOld &&
+         lock_current(directory, name, fd, Budget::grace({})).value_or(false);
 }
 
 }  // namespace
@@ -74,8 +116,10 @@ Result<void> Journal::open_directory(bool create) {
     return fail(sys_error(Code::io, errno, "open stateDir " + directory_));
   }
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0 || status.st_uid != ::geteuid() ||
-      (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+  if (::fstat(fd.get(), &status) != 0) {
+    return fail(sys_error(Code::io, errno, "stat stateDir " + directory_));
+  }
+  if (status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return fail(Code::io, "stateDir " + directory_ + ": must belong to user " +
                               std::to_string(::geteuid()) + " and be writable by nobody else");
   }
@@ -100,11 +144,11 @@ Result<bool> Journal::open_file(const Budget& budget, IfMissing if_missing) {
     if (!fd) {
       return fail(sys_error(Code::io, errno, "open " + name()));
     }
-    Result<void> locked = lock_file(fd.get(), budget);
+    const Result<bool> locked = lock_current(directory, file_, fd.get(), budget);
     if (!locked) {
-      return fail(std::move(locked).error().in(kBusy));
+      return fail(Error(locked.error()).in(name()));
     }
-    if (is_current(directory_fd_.get(), file_, fd.get())) {
+    if (*locked) {
       fd_ = std::move(fd);
       return true;
     }
@@ -127,7 +171,11 @@ Result<Journal> Journal::open(const std::string& directory, const Attachment& at
     return journal;
   }
   if (MVR_TRY(journal.open_file(budget, if_missing))) {
-    journal.record_ = read_record(journal.fd_);
+    auto record = read_record(journal.fd_);
+    if (!record) {
+      return fail(std::move(record).error().in(journal.name()));
+    }
+    journal.record_ = *std::move(record);
     if (journal.record_ && journal.record_->attachment != attachment) {
       journal.record_.reset();
     }
@@ -149,11 +197,16 @@ Result<Fd> Journal::open_temporary() const {
     return fail(sys_error(Code::io, errno, "write " + name()));
   }
   const Budget no_wait = Budget::grace(std::chrono::milliseconds(0));
-  if (!lock_file(fd.get(), no_wait) || !is_current(directory, temporary(), fd.get())) {
+  Result<bool> locked = lock_current(directory, temporary(), fd.get(), no_wait);
+  if (locked ? !*locked : locked.error().code == Code::interrupted) {
     return fail(Code::try_again, kBusy);
   }
-  if (::ftruncate(fd.get(), 0) != 0) {
-    return fail(sys_error(Code::io, errno, "write " + name()));
+  if (locked && ::ftruncate(fd.get(), 0) != 0) {
+    locked = fail(sys_error(Code::io, errno, "ftruncate"));
+  }
+  if (!locked) {
+    ::unlinkat(directory, temporary().c_str(), 0);
+    return fail(std::move(locked).error().in("write " + name()));
   }
   return fd;
 }
@@ -217,9 +270,18 @@ int remove_debris(const std::string& directory) {
   return count;
 }
 
-std::vector<Record> read_records(const std::string& directory) {
+bool may_be_there(const Error& error) {
+  return error.sys_errno != 0 && !is_foreign(error.sys_errno) && error.sys_errno != ENOTDIR &&
+         error.sys_errno != ENAMETOOLONG;
+}
+
+Result<std::vector<Record>> read_records(const std::string& directory) {
+  auto names = read_directory(directory);
+  if (!names && names.error().sys_errno != ENOENT && names.error().sys_errno != ENOTDIR) {
+    return fail(std::move(names).error());
+  }
   std::set<std::string> files;
-  for (std::string name : list_directory(directory)) {
+  for (std::string& name : names.value_or(std::vector<std::string>())) {
     // A long list is read in pieces: a journal that is replaced meanwhile may show up under its
     // temporary name only.
     if (name.ends_with(kNewSuffix)) {
@@ -233,8 +295,7 @@ std::vector<Record> read_records(const std::string& directory) {
   for (const std::string& name : files) {
     std::string path = directory + '/';
     path += name;
-    const Fd fd(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    if (auto record = fd ? read_record(fd) : std::nullopt) {
+    if (auto record = MVR_TRY(read_listed(path))) {
       records.push_back(*std::move(record));
     }
   }

@@ -11,7 +11,10 @@ Result<void> lock_file(int fd, const Budget& budget) {
   // flock(2) cannot be waited for with a deadline, and a signal would be needed to leave it.
   constexpr std::chrono::milliseconds kPause{2};
   while (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) {
+    if (errno == EINTR) {
+      continue;
+    }
+    if (errno != EWOULDBLOCK) {
       return fail(sys_error(Code::io, errno, "flock"));
     }
     MVR_TRY(budget.wait(-1, 0, Clock::now() + kPause));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mvr/state/journal.hpp"
 
+#include <errno.h>
+#include <limits.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -31,7 +33,7 @@ TEST_CASE("what is written to a journal is what the next call reads", "[journal]
     unwrap(journal.write(record));
   }
   CHECK(open_journal(state).record() == record);
-  CHECK(read_records(state) == std::vector{record});
+  CHECK(unwrap(read_records(state)) == std::vector{record});
 }
 
 TEST_CASE("a journal is for its owner alone", "[journal]") {
@@ -52,9 +54,9 @@ TEST_CASE("attachments do not share a journal", "[journal]") {
   Journal second = open_journal(dir.path(), net2);
   unwrap(first.write(make_record()));
   unwrap(second.write(make_record(net2)));
-  CHECK(read_records(dir.path()).size() == 2);
+  CHECK(unwrap(read_records(dir.path())).size() == 2);
   unwrap(first.remove());
-  CHECK(read_records(dir.path()) == std::vector{make_record(net2)});
+  CHECK(unwrap(read_records(dir.path())) == std::vector{make_record(net2)});
 }
 
 TEST_CASE("a removed journal is gone, and so is a torn one beside it", "[journal]") {
@@ -116,7 +118,7 @@ TEST_CASE("a file that no journal wrote counts as none, and can be replaced", "[
     Journal journal = open_journal(dir.path());
     CHECK_FALSE(journal.record());
     unwrap(journal.write(make_record()));
-    CHECK(read_records(dir.path()) == std::vector{make_record()});
+    CHECK(unwrap(read_records(dir.path())) == std::vector{make_record()});
   }
 }
 
@@ -127,7 +129,7 @@ TEST_CASE("a symbolic link in a journal's place is not followed", "[journal]") {
   const auto journal = Journal::open(dir.path(), kNet1Attachment, soon());
   REQUIRE_FALSE(journal);
   CHECK(journal.error().code == Code::io);
-  CHECK(read_records(dir.path()).empty());
+  CHECK(unwrap(read_records(dir.path())).empty());
 }
 
 TEST_CASE("a symbolic link in the temporary file's place is not followed", "[journal]") {
@@ -146,9 +148,9 @@ TEST_CASE("a fifo in a journal's place blocks nobody", "[journal]") {
   REQUIRE(::mkfifo(journal_file(dir.path()).c_str(), 0600) == 0);
   Journal journal = open_journal(dir.path());
   CHECK_FALSE(journal.record());
-  CHECK(read_records(dir.path()).empty());
+  CHECK(unwrap(read_records(dir.path())).empty());
   unwrap(journal.write(make_record()));
-  CHECK(read_records(dir.path()).size() == 1);
+  CHECK(unwrap(read_records(dir.path())).size() == 1);
 }
 
 TEST_CASE("a directory in a journal's place is an error, not a crash", "[journal]") {
@@ -157,7 +159,7 @@ TEST_CASE("a directory in a journal's place is an error, not a crash", "[journal
   const auto journal = Journal::open(dir.path(), kNet1Attachment, soon());
   REQUIRE_FALSE(journal);
   CHECK(journal.error().code == Code::io);
-  CHECK(read_records(dir.path()).empty());
+  CHECK(unwrap(read_records(dir.path())).empty());
 }
 
 TEST_CASE("only journals are listed", "[journal]") {
@@ -167,6 +169,19 @@ TEST_CASE("only journals are listed", "[journal]") {
   write_text(dir.file("README"), format_record(make_record()));
   write_text(dir.file("broken.json"), "{");
   write_text(journal_file(dir.path()) + ".new", format_record(make_record()));
-  CHECK(read_records(dir.path()) == std::vector{make_record()});
-  CHECK(read_records(dir.file("none")).empty());
+  CHECK(unwrap(read_records(dir.path())) == std::vector{make_record()});
+  CHECK(unwrap(read_records(dir.file("none"))).empty());
+}
+
+TEST_CASE("a record that cannot be read is not taken for none", "[journal]") {
+  const ScratchDir dir;
+  CHECK_FALSE(read_records(dir.file(std::string(NAME_MAX + 1, 'x'))));
+  CHECK(unwrap(read_records(dir.file("none"))).empty());
+  const auto fails_by = [](int error) { return mvr::sys_error(mvr::Code::io, error, "open"); };
+  for (const int error : {EIO, EMFILE, ENOMEM, EACCES}) {
+    CHECK(mvr::state::may_be_there(fails_by(error)));
+  }
+  for (const int error : {0, ENOENT, ENOTDIR, ELOOP, EISDIR, ENAMETOOLONG}) {
+    CHECK_FALSE(mvr::state::may_be_there(fails_by(error)));
+  }
 }

@@ -103,7 +103,7 @@ TEST_CASE("a journal keeps the RDMA device for those who look for its holder", "
   const ScratchDir dir;
   Journal journal = open_journal(dir.path(), kNet1Attachment, Journal::IfMissing::claim);
   unwrap(journal.write(rdma_record()));
-  const auto records = read_records(dir.path());
+  const auto records = unwrap(read_records(dir.path()));
   REQUIRE(records.size() == 1);
   CHECK(records[0] == rdma_record());
 }

@@ -43,7 +43,10 @@ Result<std::string> read_all(int fd, std::size_t limit,
 /// Anything else at the path fails with sys_errno EINVAL.
 Result<std::string> read_file(const std::string& path, std::size_t limit);
 
-/// Names in a directory, sorted, without "." and ".."; empty if it cannot be read.
+/// Names in a directory, sorted, without "." and "..".
+Result<std::vector<std::string>> read_directory(const std::string& path);
+
+/// The same for a directory that may be missing; empty if it cannot be read.
 std::vector<std::string> list_directory(const std::string& path);
 
 /// Writes every byte; fails with Code::io.

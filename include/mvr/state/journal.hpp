@@ -84,6 +84,7 @@ class Journal {
 
   /// Opens the journal if there is one and waits for its lock. A directory that is missing counts
   /// as no journal. One that others can write is refused (Code::io), since its content is believed.
+  /// Whether there is a record that could not be read tells `may_be_there`.
   static Result<Journal> open(const std::string& directory, const Attachment& attachment,
                               const Budget& budget, IfMissing if_missing = IfMissing::leave);
 
@@ -119,8 +120,13 @@ class Journal {
   std::optional<Record> record_;
 };
 
-/// Every record in the directory that can be read; without locks.
-std::vector<Record> read_records(const std::string& directory);
+/// Whether the record may be there all the same when `Journal::open` has failed so. What is at its
+/// place may also be something that no ADD has written.
+bool may_be_there(const Error& error);
+
+/// Every record in the directory; without locks. Fails with Code::io where one cannot be read: who
+/// asks whether others need a thing must not take that for no.
+Result<std::vector<Record>> read_records(const std::string& directory);
 
 /// Removes what calls that were killed have left beside their records: claims that say nothing, and
 /// half-written files. Nothing that is younger than a minute, which somebody may be about to lock.
