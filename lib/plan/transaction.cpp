@@ -14,6 +14,13 @@ bool is_removal(const Step& step) {
          (rule != nullptr && rule->op == Op::remove);
 }
 
+/// Whether there is time left for the step.
+Result<void> check(const Budget& budget, const Step& step) {
+  Result<void> checked = budget.check();
+  return checked ? checked
+                 : fail(std::move(checked).error().in("before \"" + describe(step) + '"'));
+}
+
 }  // namespace
 
 Result<void> Transaction::run_one(const Step& step) {
@@ -25,9 +32,7 @@ Result<void> Transaction::run_one(const Step& step) {
 
 Result<void> Transaction::run(const std::vector<Step>& steps, const Budget& budget) {
   for (const Step& step : steps) {
-    if (Result<void> checked = budget.check(); !checked) {
-      return fail(std::move(checked).error().in("before \"" + describe(step) + '"'));
-    }
+    MVR_TRY(check(budget, step));
     if (auto back = inverse(step)) {
       inverses_.push_back(*std::move(back));
     }
