@@ -24,23 +24,22 @@ void fill_standard_streams() {
   }
 }
 
-int answer(const mvr::Error& error) {
+/// Last resort for what we do not expect, such as memory being exhausted.
+int report(const char* what) {
+  const mvr::Error error{mvr::Code::io, 0, std::string("internal error: ") + what};
   const auto document = mvr::cni::format_error(error, mvr::cni::kSupportedVersions.back());
   static_cast<void>(mvr::write_all(STDOUT_FILENO, document));
   return 1;
 }
 
-/// Last resort for what we do not expect, such as memory being exhausted.
-int report(const char* what) {
-  return answer({mvr::Code::io, 0, std::string("internal error: ") + what});
-}
-
-/// Where nothing can be undone any more, not even by whoever called.
+/// Where nothing can be undone any more: there is no way back from the pod's namespace, or not even
+/// memory for an exception, so none is asked for here.
 [[noreturn]] void give_up() {
-  const char* why = std::current_exception() ? "an exception in a destructor or noexcept function"
-                                             : "no way back from the pod's network namespace";
-  answer({mvr::Code::cleanup_incomplete, 0,
-          std::string("internal error: ") + why + "; DEL removes what was made"});
+  constexpr std::string_view kDocument =
+      R"({"cniVersion":"1.1.0","code":111,"msg":"internal error: neither memory nor a way back to )"
+      R"(the node's network namespace; DEL removes what was made"})"
+      "\n";
+  [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, kDocument.data(), kDocument.size());
   ::_exit(1);
 }
 
