@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/teardown.hpp"
 
+#include <errno.h>
+
 #include <algorithm>
 
 #include "mvr/base/text.hpp"
@@ -14,6 +16,20 @@ namespace {
 
 using plan::PodState;
 using plan::Step;
+
+/// What the kernel says to a route whose NIC is down, or has lost its address, or its next hop.
+bool has_lost_its_way(const Error& error) {
+  switch (error.sys_errno) {
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTUNREACH:
+    case ENODEV:
+    case EINVAL:
+      return true;
+    default:
+      return false;
+  }
+}
 
 class Teardown {
  public:
@@ -120,9 +136,14 @@ class Teardown {
   /// An overlay NIC that is down or has lost its address cannot have its default back; ours goes
   /// all the same.
   void restore_default(const PodState& pod, const net::Link* link) {
-    for (const Error& error : remove_all(call_, *kernel_, restore_steps(remains_, pod, link))) {
-      call_.log.line(LogLevel::warn, "the pod's default route does not come back: " + error.msg,
-                     {{"details", error.details}});
+    constexpr const char* kWhat = "the pod's default route does not come back";
+    for (Error& error : remove_all(call_, *kernel_, restore_steps(remains_, pod, link))) {
+      if (has_lost_its_way(error)) {
+        call_.log.line(LogLevel::warn, std::string(kWhat) + ": " + error.msg,
+                       {{"details", error.details}});
+      } else {
+        errors_.push_back(std::move(error).in(kWhat));  // the next DEL tries again
+      }
     }
   }
 
