@@ -18,23 +18,24 @@ void await_orphans() {
   }
 }
 
-/// Until the program has ended, or nothing more is to happen to it.
-void follow(Tracee& tracee, const Judge& judge) {
+/// Until the program has ended, or nothing more is to happen to it; true when it was killed.
+bool follow(Tracee& tracee, const Judge& judge) {
   std::size_t index = 0;
   while (const auto call = tracee.enter()) {
     const Verdict verdict = judge(index++, *call);
     if (verdict.fate == Fate::last) {
       tracee.kill();
-      return;
+      return true;
     }
     if (verdict.fate == Fate::refused) {
       tracee.refuse(verdict.error);
     }
     if (!verdict.has_more) {
       tracee.detach();
-      return;
+      return false;
     }
   }
+  return false;
 }
 
 }  // namespace
@@ -43,9 +44,11 @@ Output run_judged(const Command& command, const Judge& judge) {
   REQUIRE(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
   Tracee tracee(command);
   tracee.skip_loader();
-  follow(tracee, judge);
+  const bool is_killed = follow(tracee, judge);
   Output output = tracee.wait();
-  await_orphans();
+  if (is_killed) {
+    await_orphans();
+  }
   return output;
 }
 

@@ -28,8 +28,8 @@ struct Verdict {
 /// instruction: not at those of its children and of the dynamic loader.
 using Judge = std::function<Verdict(std::size_t index, const SystemCall& call)>;
 
-/// Runs a program to its end. What its death has orphaned, such as an IPAM plugin, has ended as
-/// well when this returns.
+/// Runs a program to its end. If it was killed, what its death has orphaned, such as an IPAM
+/// plugin, has ended as well when this returns, and whatever else was started here.
 Output run_judged(const Command& command, const Judge& judge);
 
 }  // namespace mvr::test

@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -80,6 +81,12 @@ void drop_call(pid_t pid) {
   set_registers(pid, registers);
 }
 
+void set_first_argument(pid_t pid, std::uint64_t value) {
+  user_regs_struct registers = get_registers(pid);
+  registers.rdi = value;
+  set_registers(pid, registers);
+}
+
 void set_result(pid_t pid, std::int64_t result) {
   user_regs_struct registers = get_registers(pid);
   registers.rax = static_cast<unsigned long long>(result);
@@ -100,6 +107,12 @@ void drop_call(pid_t pid) {
   int number = -1;
   iovec here{&number, sizeof(number)};
   REQUIRE(ptrace(PTRACE_SETREGSET, pid, NT_ARM_SYSTEM_CALL, &here) == 0);
+}
+
+void set_first_argument(pid_t pid, std::uint64_t value) {
+  user_regs_struct registers = get_registers(pid);
+  registers.regs[0] = value;
+  set_registers(pid, registers);
 }
 
 void set_result(pid_t pid, std::int64_t result) {
@@ -176,9 +189,20 @@ std::optional<std::int64_t> Tracee::leave() {
 }
 
 void Tracee::refuse(int error) {
-  drop_call(pid());
-  REQUIRE(leave());
-  set_result(pid(), -error);
+  if (entered_.number != SYS_brk) {
+    if (entered_.number != SYS_close) {
+      drop_call(pid());
+    }
+    REQUIRE(leave());
+    set_result(pid(), -error);
+    return;
+  }
+  set_first_argument(pid(), 0);
+  const auto old_break = leave();
+  REQUIRE(old_break);
+  // The register is the caller's, who may count on it; on some processors the result's as well.
+  set_first_argument(pid(), entered_.arguments[0]);
+  set_result(pid(), *old_break);
 }
 
 void Tracee::kill() {

@@ -36,7 +36,8 @@ class Tracee {
   /// when the program has ended in it.
   std::optional<std::int64_t> leave();
 
-  /// Instead of `leave`: the call does not happen and fails with this errno.
+  /// Instead of `leave`: the call does not happen and fails with this errno. As the kernel does it:
+  /// a failed brk returns the old break, and a failed close has closed.
   void refuse(int error);
 
   /// The entered call does not happen, nor anything after it.

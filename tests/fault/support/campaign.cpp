@@ -131,20 +131,19 @@ std::vector<Fault> plan_refusals(const Survey& survey, std::size_t stride) {
   return faults;
 }
 
-void run_campaign(const std::string& title, FaultWorld& world, const std::vector<Fault>& faults,
-                  const std::function<Outcome(const Fault&)>& attempt) {
+void run_trials(const std::string& title, FaultWorld& world, const std::vector<Trial>& trials) {
   Table table;
   int count = 0;
   int good = 0;
-  for (const Fault& fault : faults) {
-    const Outcome outcome = attempt(fault);
+  for (const Trial& attempt : trials) {
+    const Outcome outcome = attempt();
     if (outcome.kind.empty()) {
       continue;
     }
     ++count;
     ++table[outcome.kind][outcome.problem.empty() ? outcome.result : "WRONG"];
     good += outcome.problem.empty() ? 1 : 0;
-    INFO(title << ", call " << fault.index << ": " << outcome.kind);
+    INFO(title << ": " << outcome.kind);
     CHECK(outcome.problem == "");
     if (!outcome.problem.empty()) {
       world.rebuild();
@@ -155,6 +154,19 @@ void run_campaign(const std::string& title, FaultWorld& world, const std::vector
   }
   print(title, table, count, good);
   CHECK(count > 0);
+}
+
+void run_campaign(const std::string& title, FaultWorld& world, const std::vector<Fault>& faults,
+                  const std::function<Outcome(const Fault&)>& attempt) {
+  std::vector<Trial> trials;
+  for (const Fault& fault : faults) {
+    trials.emplace_back([&] {
+      Outcome outcome = attempt(fault);
+      outcome.problem = say("at call " + std::to_string(fault.index) + ": ", outcome.problem);
+      return outcome;
+    });
+  }
+  run_trials(title, world, trials);
 }
 
 }  // namespace mvr::test

@@ -63,4 +63,8 @@ struct Outcome {
 void run_campaign(const std::string& title, FaultWorld& world, const std::vector<Fault>& faults,
                   const std::function<Outcome(const Fault&)>& attempt);
 
+/// The same for things that happen to a program other than to its system calls.
+using Trial = std::function<Outcome()>;
+void run_trials(const std::string& title, FaultWorld& world, const std::vector<Trial>& trials);
+
 }  // namespace mvr::test

@@ -50,7 +50,9 @@ void FaultWorld::rebuild() {
   world_ = make_world(variant_.families);
   node_ = look_at_node();
   if (variant_.has_elder) {
-    REQUIRE(failure(world_->add("net2", rail_config(2))) == "");
+    json config = rail_config(2);
+    config.merge_patch(variant_.elder);
+    REQUIRE(failure(world_->add("net2", config)) == "");
     world_->look();
   }
 }

@@ -14,6 +14,7 @@ namespace mvr::test {
 struct Variant {
   json patch = json::object();  ///< merged into the configuration of rail 1
   bool has_elder = false;       ///< net2 is there before, and is to be left alone
+  json elder = json::object();  ///< merged into net2's, which is on rail 2
   Families families = Families::v4;
 };
 
