@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -22,12 +23,34 @@ namespace {
 /// The number of failed assertions is the exit status of a case, and 77 of them are "skipped".
 constexpr int kTooMany = 25;
 
-/// By kind of fault and result, how often.
-using Table = std::map<std::string, std::map<std::string, int>>;
+using Clock = std::chrono::steady_clock;
 
-void print(const std::string& title, const Table& table, int count, int good) {
-  std::cout << title << ": " << count << " faults, " << good << " as they should be\n";
-  for (const auto& [kind, results] : table) {
+/// What came of the trials so far.
+struct Tally {
+  std::map<std::string, std::map<std::string, int>> table = {};  ///< by kind and result, how often
+  int count = 0;
+  int good = 0;
+  Clock::duration slowest = {};
+  std::string slowest_kind = {};
+};
+
+void note(Tally& tally, const Outcome& outcome, Clock::duration took) {
+  const bool is_good = outcome.problem.empty();
+  ++tally.count;
+  tally.good += is_good ? 1 : 0;
+  ++tally.table[outcome.kind][is_good ? outcome.result : "WRONG"];
+  if (took > tally.slowest) {
+    tally.slowest = took;
+    tally.slowest_kind = outcome.kind;
+  }
+}
+
+void print(const std::string& title, const Tally& tally) {
+  using std::chrono::milliseconds;
+  std::cout << title << ": " << tally.count << " faults, " << tally.good << " as they should be\n"
+            << "  slowest: " << std::chrono::duration_cast<milliseconds>(tally.slowest).count()
+            << " ms, " << tally.slowest_kind << '\n';
+  for (const auto& [kind, results] : tally.table) {
     std::cout << "  " << kind << ":";
     const char* separator = " ";
     for (const auto& [result, times] : results) {
@@ -39,8 +62,12 @@ void print(const std::string& title, const Table& table, int count, int good) {
 }
 
 /// Those that the short run looks at as well.
-bool is_picked(const std::vector<std::uint64_t>& calls, std::size_t index, std::size_t stride) {
+bool is_picked(const std::vector<SystemCall>& calls, std::size_t index, std::size_t stride) {
   return is_long() || index % stride == 0 || is_change(calls[index]);
+}
+
+bool is_to_stdout(const SystemCall& call) {
+  return call.number == SYS_write && call.arguments[0] == STDOUT_FILENO;
 }
 
 /// The judge of a stage alone, whose calls are counted from 0 again.
@@ -53,7 +80,7 @@ Judge from_stage(Stage stage, const Judge& judge) {
     if (start) {
       return judge(index - *start, call);
     }
-    if (call.number != SYS_write || call.arguments[0] != STDOUT_FILENO) {
+    if (!is_to_stdout(call)) {
       return {};
     }
     start = index + 1;
@@ -68,7 +95,8 @@ Verdict carry_out(const Fault& fault, const SystemCall& call, std::string& kind)
     return {.fate = Fate::last};
   }
   const auto& errors = errors_of(call.number);
-  if (errors.empty()) {  // another run, another order of calls
+  const bool is_answer = fault.stage == Stage::way_back && is_to_stdout(call);
+  if (errors.empty() || is_answer) {  // another run, another order of calls; or the error document
     return {.has_more = false};
   }
   const int error = errors[fault.variant % errors.size()];
@@ -95,13 +123,21 @@ Faulted run_faulted(const Call& call, const Fault& fault) {
 Survey survey(const Call& call, Stage stage) {
   Survey survey{stage, {}};
   const auto note = [&](std::size_t, const SystemCall& entered) {
-    survey.calls.push_back(entered.number);
+    survey.calls.push_back(entered);
     return Verdict{};
   };
   const Answer answer = make_answer(run_judged(make_command(call), from_stage(stage, note)));
   INFO(answer);
   REQUIRE(answer.ok() == (stage == Stage::whole));
   return survey;
+}
+
+std::vector<std::size_t> pick_calls(const Survey& survey, std::size_t stride) {
+  std::vector<std::size_t> picked;
+  for (std::size_t i = 0; i < survey.calls.size(); i += is_long() ? 1 : stride) {
+    picked.push_back(i);
+  }
+  return picked;
 }
 
 std::vector<Fault> plan_kills(const Survey& survey, std::size_t stride) {
@@ -118,7 +154,7 @@ std::vector<Fault> plan_refusals(const Survey& survey, std::size_t stride) {
   std::vector<Fault> faults;
   std::map<std::uint64_t, std::size_t> turns;  // so that each error of a call has its turn
   for (std::size_t i = 0; i < survey.calls.size(); ++i) {
-    const std::uint64_t call = survey.calls[i];
+    const std::uint64_t call = survey.calls[i].number;
     const std::size_t count = errors_of(call).size();
     if (count == 0 || !is_picked(survey.calls, i, stride)) {
       continue;
@@ -132,28 +168,25 @@ std::vector<Fault> plan_refusals(const Survey& survey, std::size_t stride) {
 }
 
 void run_trials(const std::string& title, FaultWorld& world, const std::vector<Trial>& trials) {
-  Table table;
-  int count = 0;
-  int good = 0;
+  Tally tally;
   for (const Trial& attempt : trials) {
+    const auto start = Clock::now();
     const Outcome outcome = attempt();
     if (outcome.kind.empty()) {
       continue;
     }
-    ++count;
-    ++table[outcome.kind][outcome.problem.empty() ? outcome.result : "WRONG"];
-    good += outcome.problem.empty() ? 1 : 0;
+    note(tally, outcome, Clock::now() - start);
     INFO(title << ": " << outcome.kind);
     CHECK(outcome.problem == "");
     if (!outcome.problem.empty()) {
       world.rebuild();
     }
-    if (count - good == kTooMany) {
+    if (tally.count - tally.good == kTooMany) {
       break;
     }
   }
-  print(title, table, count, good);
-  CHECK(count > 0);
+  print(title, tally);
+  CHECK(tally.count > 0);
 }
 
 void run_campaign(const std::string& title, FaultWorld& world, const std::vector<Fault>& faults,

@@ -38,12 +38,15 @@ struct Faulted {
 
 Faulted run_faulted(const Call& call, const Fault& fault);
 
-/// The numbers of the system calls of an undisturbed run, or of an undisturbed way back.
+/// The system calls of an undisturbed run, or of an undisturbed way back.
 struct Survey {
   Stage stage = Stage::whole;
-  std::vector<std::uint64_t> calls;
+  std::vector<SystemCall> calls;
 };
 Survey survey(const Call& call, Stage stage = Stage::whole);
+
+/// Every `stride`-th call; each if `is_long`.
+std::vector<std::size_t> pick_calls(const Survey& survey, std::size_t stride);
 
 /// Kills at those calls that change something, and at every `stride`-th; at each if `is_long`.
 std::vector<Fault> plan_kills(const Survey& survey, std::size_t stride);

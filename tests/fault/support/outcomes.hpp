@@ -16,6 +16,12 @@ std::string find_flaws(const Answer& answer);
 /// DEL without prevResult; what it says if it fails.
 std::string run_del(const FaultWorld& world);
 
+/// The calls of an ADD, which is undone again. Of several: one may have had to wait, in a loop.
+Survey survey_add(const FaultWorld& world, Stage stage = Stage::whole);
+
+/// The calls of a DEL.
+Survey survey_del(const FaultWorld& world);
+
 /// ADD has got over it: the NIC is whole, and DEL removes it.
 Outcome judge_success(const FaultWorld& world, const Answer& added);
 

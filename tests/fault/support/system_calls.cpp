@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fault/support/system_calls.hpp"
 
+#include <fcntl.h>
 #include <sys/syscall.h>
 
 #include <algorithm>
@@ -26,7 +27,7 @@ const std::vector<KnownCall>& known_calls() {
   using enum Effect;
   static const std::vector<KnownCall> calls{
       // Files.
-      {MVR_CALL(openat), change, {EACCES, EMFILE, ENOMEM, ENOSPC, EIO}},
+      {MVR_CALL(openat), none, {EACCES, EMFILE, ENOMEM, ENOSPC, EIO}},
       {MVR_CALL(read), none, {EIO, EINTR}},
       {MVR_CALL(pread64), none, {EIO}},
       {MVR_CALL(write), change, {ENOSPC, EIO, EINTR}},
@@ -59,7 +60,7 @@ const std::vector<KnownCall>& known_calls() {
       {MVR_CALL(recvfrom), none, {ENOBUFS, ENOMEM, EINTR}},
       {MVR_CALL(recvmsg), none, {ENOBUFS, ENOMEM, EINTR}},
       // Processes, namespaces.
-      {MVR_CALL(setns), change, {EPERM, ENOMEM}},
+      {MVR_CALL(setns), none, {EPERM, ENOMEM}},
       {MVR_CALL(clone), change, {EAGAIN, ENOMEM}},
       {MVR_CALL(clone3), change, {EAGAIN, ENOMEM}},
       {MVR_CALL(wait4), none, {EINTR}},
@@ -135,9 +136,12 @@ std::string name_of(std::uint64_t number) {
   return call != nullptr ? call->name : "#" + std::to_string(number);
 }
 
-bool is_change(std::uint64_t number) {
-  const KnownCall* call = find_call(number);
-  return call != nullptr && call->effect == Effect::change;
+bool is_change(const SystemCall& call) {
+  if (call.number == SYS_openat) {
+    return (call.arguments[2] & O_CREAT) != 0;
+  }
+  const KnownCall* known = find_call(call.number);
+  return known != nullptr && known->effect == Effect::change;
 }
 
 }  // namespace mvr::test

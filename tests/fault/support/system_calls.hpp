@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "support/tracee.hpp"
+
 namespace mvr::test {
 
 /// Errors that a call can have though its caller has made no mistake, the likeliest first; none for
@@ -17,6 +19,6 @@ const std::vector<int>& errors_of(std::uint64_t number);
 std::string name_of(std::uint64_t number);
 
 /// Whether the call may change something outside of the process.
-bool is_change(std::uint64_t number);
+bool is_change(const SystemCall& call);
 
 }  // namespace mvr::test
