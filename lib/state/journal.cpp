@@ -133,13 +133,12 @@ Result<bool> Journal::open_file(const Budget& budget, IfMissing if_missing) {
   const int directory = directory_fd_.get();
   for (;;) {
     Fd fd(::openat(directory, file_.c_str(), kFlags));
-    if (!fd && errno == ENOENT) {
-      if (if_missing == IfMissing::claim) {
-        fd = Fd(::openat(directory, file_.c_str(), kFlags | O_CREAT, S_IRUSR | S_IWUSR));
-      }
-      if (!fd) {
-        return false;
-      }
+    const bool is_missing = !fd && errno == ENOENT;
+    if (is_missing && if_missing == IfMissing::claim) {
+      fd = Fd(::openat(directory, file_.c_str(), kFlags | O_CREAT, S_IRUSR | S_IWUSR));
+    }
+    if (is_missing && !fd) {
+      return false;
     }
     if (!fd) {
       return fail(sys_error(Code::io, errno, "open " + name()));
