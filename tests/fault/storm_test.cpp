@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
-/// Many pods whose NICs come and go at once and at random, some by calls that are killed.
+/// Many pods whose NICs come and go at once and at random, some by calls that are killed, while gc
+/// looks for what those have left.
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -41,6 +42,7 @@ struct Slot {
   Call call;  ///< with the verb to come
   int rail = 0;
   std::string address = {};
+  json result = {};  ///< of the ADD, while the NIC is there
 };
 
 class Storm {
@@ -74,6 +76,9 @@ class Storm {
       nanosleep(&moment, nullptr);
       processes.front().signal(SIGKILL);
     }
+    if (throw_dice(3)) {
+      collect();
+    }
     std::vector<Answer> answers;
     for (std::size_t i = 0; i < processes.size(); ++i) {
       answers.push_back(make_answer(processes[i].wait()));
@@ -82,6 +87,7 @@ class Storm {
     for (std::size_t i = 0; i < answers.size(); ++i) {
       note(slots_[i], answers[i]);
     }
+    check_one();
   }
 
   /// Every NIC's DEL, until it is gone.
@@ -100,10 +106,31 @@ class Storm {
   int pick(int limit) { return std::uniform_int_distribution<>(1, limit)(random_); }
   bool throw_dice(int sides) { return pick(sides) == 1; }
 
+  void collect() {
+    const Output gc = run({.argv = {plugin_path(), "gc", "--state-dir", std::string(kStateDir)}});
+    ++counts_["gc"];
+    INFO(gc.out << gc.err);
+    CHECK(gc.status == 0);
+  }
+
+  /// A NIC that is there is whole, whatever has been undone beside it.
+  void check_one() {
+    const auto found = std::find_if(slots_.begin(), slots_.end(),
+                                    [](const Slot& slot) { return !slot.result.is_null(); });
+    if (found != slots_.end()) {
+      Call check = found->call;
+      check.verb = "CHECK";
+      check.config["prevResult"] = found->result;
+      ++counts_["CHECK"];
+      CHECK(failure(run_plugin(check)) == "");
+    }
+  }
+
   /// Another NIC may have it as soon as this one is on its way out.
   void free_address(Slot& slot) {
     taken_[slot.rail].erase(slot.address);
     slot.address.clear();
+    slot.result = nullptr;
   }
 
   void note(Slot& slot, const Answer& answer) {
@@ -114,6 +141,7 @@ class Storm {
     CHECK((answer.ok() || is_killed));
     if (slot.call.verb == "ADD" && answer.ok()) {
       slot.address = answer.body.at("ips").at(0).at("address");
+      slot.result = answer.body;
       CHECK(taken_[slot.rail].insert(slot.address).second);
     }
     slot.call.verb = slot.call.verb == "ADD" || is_killed ? "DEL" : "ADD";
