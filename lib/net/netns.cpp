@@ -42,12 +42,18 @@ Result<Netns> open_own_netns() {
   return open_netns("/proc/thread-self/ns/net");
 }
 
-std::optional<pid_t> find_process(const NetnsId& id) {
-  for (const std::string& name : list_directory("/proc")) {
+Result<std::optional<pid_t>> find_process(const NetnsId& id) {
+  for (const std::string& name : MVR_TRY(read_directory("/proc"))) {
     const auto pid = parse_number<pid_t>(name);
+    const std::string path = "/proc/" + name + "/ns/net";
     struct stat status {};
-    if (pid && ::stat(("/proc/" + name + "/ns/net").c_str(), &status) == 0 &&
-        NetnsId{status.st_dev, status.st_ino} == id) {
+    if (!pid || ::stat(path.c_str(), &status) != 0) {
+      if (pid && errno == ENOMEM) {
+        return fail(sys_error(Code::bad_netns, errno, path));
+      }
+      continue;  // it has ended, or hides
+    }
+    if (NetnsId{status.st_dev, status.st_ino} == id) {
       return pid;
     }
   }

@@ -36,8 +36,7 @@ Result<bool> is_alive(const net::Netns& host, const std::optional<net::Netns>& p
   if (!record.is_complete || !pod) {
     return false;
   }
-  const auto kernel = MVR_TRY(plan::open_linux_kernel(host, *pod));
-  return MVR_TRY(kernel->read_link(plan::Where::pod, record.attachment.ifname)).has_value();
+  return has_nic(host, *pod, record.attachment);
 }
 
 }  // namespace mvr::plugin

@@ -33,9 +33,10 @@ bool has_changed_ipam(const Call& call, const std::optional<state::Record>& reco
 
 std::vector<Error> del_as_recorded(const Call& call, const Remains& remains,
                                    state::Journal& journal) {
-  call.log.line(LogLevel::warn,
-                "ipam.type has changed since ADD; IPAM is called as it was then: \"" +
-                    remains.record->ipam_type + '"');
+  const std::string& type = remains.record->ipam_type;
+  call.log.line(LogLevel::warn, "ipam.type has changed since ADD; " +
+                                    (type.empty() ? "ADD had none, so no IPAM is called"
+                                                  : "IPAM is called as it was then: " + type));
   const RecordedCall recorded(call, *remains.record);
   return tear_down(recorded.call(), remains, journal, call.budget);
 }
@@ -48,11 +49,7 @@ Result<void> del(const Call& call) {
   state::Journal journal = MVR_TRY(open_journal(call, errors));
   if (!netns.pod && journal.record()) {
     // The runtime has forgotten the path (CNI_NETNS is empty), or it is gone; the journal knows it.
-    if (auto pod = reopen_pod(netns.host, *journal.record())) {
-      netns.pod = *std::move(pod);
-    } else {
-      call.log.line(LogLevel::warn, pod.error().msg + "; the namespace is taken as gone");
-    }
+    netns.pod = MVR_TRY(reopen_pod(netns.host, *journal.record()));
   }
   call.timeline.end_phase("open");
   const Remains remains{call.attachment(), &netns.host, netns.pod ? &*netns.pod : nullptr,

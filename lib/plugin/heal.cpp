@@ -10,7 +10,8 @@ Result<void> heal(const Call& call, const net::Netns& host, state::Journal& jour
     return {};
   }
   const state::Record& record = *journal.record();
-  if (MVR_TRY(is_alive(host, reopen(record.netns_path, record.netns), record))) {
+  const auto pod = MVR_TRY(reopen(record.netns_path, record.netns));
+  if (MVR_TRY(is_alive(host, pod, record))) {
     return fail(Code::link_failed, "the attachment " + record.attachment.to_string() +
                                        " exists already; DEL it first");
   }

@@ -22,6 +22,7 @@ Result<void> refuse_own(const Call& call, const Namespaces& both) {
 bool says_no_namespace(int error) {
   switch (error) {
     case ENOENT:
+    case ENOTDIR:
     case EINVAL:        // another file
     case ENXIO:         // a socket
     case ELOOP:         // a link to itself
@@ -32,17 +33,17 @@ bool says_no_namespace(int error) {
   }
 }
 
-/// True when the attachment's NIC is in the namespace, finished or not.
+}  // namespace
+
 Result<bool> has_nic(const net::Netns& host, const net::Netns& pod,
                      const state::Attachment& attachment) {
   const auto kernel = MVR_TRY(plan::open_linux_kernel(host, pod));
   return std::ranges::any_of(MVR_TRY(kernel->read_pod_links()), [&](const net::Link& link) {
     return link.alias == state::alias(attachment) ||
-           (net::is_ours(link) && link.name == state::temporary_name(attachment));
+           (net::is_ours(link) && (link.name == state::temporary_name(attachment) ||
+                                   (link.alias.empty() && link.name == attachment.ifname)));
   });
 }
-
-}  // namespace
 
 Result<Namespaces> open_namespaces(const Call& call) {
   Namespaces both{MVR_TRY(net::open_own_netns()), MVR_TRY(net::open_netns(call.env.netns))};
@@ -70,21 +71,24 @@ Result<Namespaces> open_namespaces_if_alive(const Call& call) {
   return both;
 }
 
-std::optional<net::Netns> reopen(const std::string& path, const net::NetnsId& id) {
+Result<std::optional<net::Netns>> reopen(const std::string& path, const net::NetnsId& id) {
   Result<net::Netns> netns = net::open_netns(path);
+  if (!netns && !says_no_namespace(netns.error().sys_errno)) {
+    return fail(std::move(netns).error());
+  }
   return netns && netns->id == id ? std::optional(*std::move(netns)) : std::nullopt;
 }
 
-std::optional<net::Netns> reopen_by_process(const net::NetnsId& id) {
-  const auto pid = net::find_process(id);
+Result<std::optional<net::Netns>> reopen_by_process(const net::NetnsId& id) {
+  const auto pid = MVR_TRY(net::find_process(id));
   return pid ? reopen("/proc/" + std::to_string(*pid) + "/ns/net", id) : std::nullopt;
 }
 
 Result<std::optional<net::Netns>> reopen_pod(const net::Netns& host, const state::Record& record) {
-  if (auto netns = reopen(record.netns_path, record.netns)) {
+  if (auto netns = MVR_TRY(reopen(record.netns_path, record.netns))) {
     return netns;
   }
-  auto netns = reopen_by_process(record.netns);
+  auto netns = MVR_TRY(reopen_by_process(record.netns));
   const bool is_it = netns && MVR_TRY(has_nic(host, *netns, record.attachment));
   return is_it ? std::move(netns) : std::nullopt;
 }

@@ -24,11 +24,17 @@ Result<Namespaces> open_namespaces(const Call& call);
 /// stayed behind, is nothing. An own namespace is still refused.
 Result<Namespaces> open_namespaces_if_alive(const Call& call);
 
-/// The namespace at this path if it is still the one with this id.
-std::optional<net::Netns> reopen(const std::string& path, const net::NetnsId& id);
+/// The namespace at this path if it is still the one with this id. Fails where that cannot be seen:
+/// who asks whether a pod lives must not take it for no.
+Result<std::optional<net::Netns>> reopen(const std::string& path, const net::NetnsId& id);
 
 /// The namespace with this id by a process in it. A path like /proc/123/ns/net.
-std::optional<net::Netns> reopen_by_process(const net::NetnsId& id);
+Result<std::optional<net::Netns>> reopen_by_process(const net::NetnsId& id);
+
+/// True when the attachment's NIC is in the namespace, finished or not, whatever the pod has done
+/// to its name or its alias; not if it has done so to both.
+Result<bool> has_nic(const net::Netns& host, const net::Netns& pod,
+                     const state::Attachment& attachment);
 
 /// The namespace of a record if it lives: at its path, or without one as long as a process is in
 /// it. The kernel uses the numbers of namespaces again: without its path one is believed only if

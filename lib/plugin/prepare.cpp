@@ -28,7 +28,8 @@ Result<std::vector<std::uint32_t>> find_claims(const Attempt& a, const plan::Pod
   for (const state::Record& record : MVR_TRY(state::read_records(a.call.conf.state_dir))) {
     const bool is_other = record.attachment != a.attachment && record.table != 0;
     // A dead pod may have had the same number, but not at a path that still leads here.
-    if (is_other && record.netns == a.netns.pod->id && reopen(record.netns_path, record.netns)) {
+    if (is_other && record.netns == a.netns.pod->id &&
+        MVR_TRY(reopen(record.netns_path, record.netns))) {
       claims.push_back(record.table);
     }
   }

@@ -70,13 +70,16 @@ void warn_if_full(const Call& call, const RdmaRecord& device, const GidTable& ta
 
 /// True when another NIC of a living pod has the device: one of this pod (`is_of_pod`), or of any.
 Result<bool> is_used_by_others(const Call& call, const Record& record, bool is_of_pod) {
-  const auto records = MVR_TRY(state::read_records(call.conf.state_dir));
-  return std::ranges::any_of(records, [&](const Record& other) {
-    return other.attachment != record.attachment && other.rdma && other.rdma->is_moved &&
-           other.rdma->device == record.rdma->device &&
-           other.rdma->node_guid == record.rdma->node_guid &&
-           (!is_of_pod || other.netns == record.netns) && reopen(other.netns_path, other.netns);
-  });
+  for (const Record& other : MVR_TRY(state::read_records(call.conf.state_dir))) {
+    const bool has_it = other.attachment != record.attachment && other.rdma &&
+                        other.rdma->is_moved && other.rdma->device == record.rdma->device &&
+                        other.rdma->node_guid == record.rdma->node_guid;
+    const bool is_meant = has_it && (!is_of_pod || other.netns == record.netns);
+    if (is_meant && MVR_TRY(reopen(other.netns_path, other.netns))) {
+      return true;
+    }
+  }
+  return false;
 }
 
 Result<bool> is_in(plan::Kernel& kernel, Where where, const RdmaRecord& device) {
@@ -170,9 +173,9 @@ Result<void> return_rdma(const Call& call, const net::Netns& host, state::Journa
     return {};
   }
   const Record record = *journal.record();
-  auto netns = reopen(record.netns_path, record.netns);
+  auto netns = MVR_TRY(reopen(record.netns_path, record.netns));
   if (!netns) {
-    netns = reopen_by_process(record.netns);
+    netns = MVR_TRY(reopen_by_process(record.netns));
   }
   const auto lock = netns ? lock_pod(call, *netns) : std::nullopt;
   if (!MVR_TRY(release_rdma(call, journal))) {

@@ -67,10 +67,10 @@ Result<bool> has_device(const net::Netns& host, const net::Netns& pod, const Rdm
 /// The namespace of a record if it lives: at its path, or held by a process. The kernel uses the
 /// numbers of namespaces again, so one without a path is the holder's only if the device is in it.
 Result<std::optional<net::Netns>> find_living(const Search& s, const Record& record) {
-  if (auto netns = reopen(record.netns_path, record.netns)) {
+  if (auto netns = MVR_TRY(reopen(record.netns_path, record.netns))) {
     return netns;
   }
-  auto netns = reopen_by_process(record.netns);
+  auto netns = MVR_TRY(reopen_by_process(record.netns));
   const bool is_it = netns && MVR_TRY(has_device(s.netns.host, *netns, *record.rdma));
   return is_it ? std::move(netns) : std::nullopt;
 }

@@ -16,27 +16,27 @@ namespace {
 
 /// Waits until a process that was just started has entered its namespace.
 bool is_soon_found(const NetnsId& id, pid_t pid) {
-  return eventually([&] { return find_process(id) == pid; });
+  return eventually([&] { return unwrap(find_process(id)) == pid; });
 }
 
 }  // namespace
 
 TEST_CASE("a process finds itself in its namespace", "[netns]") {
   isolate();
-  CHECK(find_process(unwrap(open_own_netns()).id) == ::getpid());
+  CHECK(unwrap(find_process(unwrap(open_own_netns()).id)) == ::getpid());
 }
 
 TEST_CASE("a process is found in a namespace as long as it lives", "[netns]") {
   isolate();
   const Netns pod = unwrap(open_netns(add_netns("pod")));
-  CHECK_FALSE(find_process(pod.id));
+  CHECK_FALSE(unwrap(find_process(pod.id)));
   Process sleeper({.argv = {"sleep", "100"}, .netns = netns_path("pod")});
   CHECK(is_soon_found(pod.id, sleeper.pid()));
   remove_netns("pod");
-  CHECK(find_process(pod.id) == sleeper.pid());
+  CHECK(unwrap(find_process(pod.id)) == sleeper.pid());
   sleeper.signal(SIGKILL);
   sleeper.wait();
-  CHECK_FALSE(find_process(pod.id));
+  CHECK_FALSE(unwrap(find_process(pod.id)));
 }
 
 TEST_CASE("a process of another namespace, or of a like number, is not taken", "[netns]") {
@@ -45,7 +45,7 @@ TEST_CASE("a process of another namespace, or of a like number, is not taken", "
   const Netns pod = unwrap(open_netns(add_netns("pod")));
   const Process sleeper({.argv = {"sleep", "100"}, .netns = netns_path("pod")});
   CHECK(is_soon_found(pod.id, sleeper.pid()));
-  CHECK(find_process(own) == ::getpid());
-  CHECK_FALSE(find_process({own.device + 1, own.inode}));
-  CHECK_FALSE(find_process({}));
+  CHECK(unwrap(find_process(own)) == ::getpid());
+  CHECK_FALSE(unwrap(find_process({own.device + 1, own.inode})));
+  CHECK_FALSE(unwrap(find_process({})));
 }

@@ -37,8 +37,8 @@ Result<Netns> open_netns(const std::string& path);
 Result<Netns> open_own_netns();
 
 /// A process in the namespace; nothing if none is left. What keeps a namespace alive may also be an
-/// open file or a bind mount, which nobody can find.
-std::optional<pid_t> find_process(const NetnsId& id);
+/// open file or a bind mount, which nobody can find. Fails where processes cannot be looked at.
+Result<std::optional<pid_t>> find_process(const NetnsId& id);
 
 /// In another namespace from here to the end of the scope. For opening sockets and sysfs, writing
 /// sysctls and moving RDMA devices, nothing else. Not being able to return ends the process by
