@@ -78,8 +78,29 @@ Result<std::optional<Record>> read_listed(const std::string& path) {
   return record ? record : fail(std::move(record).error().in("journal " + path));
 }
 
-bool ends_like_ours(std::string_view name) {
-  return name.ends_with(kSuffix) || name.ends_with(kNewSuffix);
+/// "0123…cdef.json" or the same with ".new".
+bool is_named_like_ours(std::string_view name) {
+  constexpr std::size_t kDigits = 32;
+  const std::size_t digits = name.find_first_not_of("0123456789abcdef");
+  const std::string_view suffix = name.substr(std::min(digits, name.size()));
+  return digits == kDigits && (suffix == kSuffix || suffix == ".json.new");
+}
+
+/// A directory whose content can be believed.
+Result<Fd> open_checked(const std::string& directory) {
+  Fd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) {
+    return fail(sys_error(Code::io, errno, "open stateDir " + directory));
+  }
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) {
+    return fail(sys_error(Code::io, errno, "stat stateDir " + directory));
+  }
+  if (status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    return fail(Code::io, "stateDir " + directory + ": must belong to user " +
+                              std::to_string(::geteuid()) + " and be writable by nobody else");
+  }
+  return fd;
 }
 
 /// True for what no living call has locked or is about to lock, and that says nothing.
@@ -111,19 +132,7 @@ Result<void> Journal::open_directory(bool create) {
   if (create && ::mkdir(directory_.c_str(), S_IRWXU) != 0 && errno != EEXIST) {
     return fail(sys_error(Code::io, errno, "create stateDir " + directory_));
   }
-  Fd fd(::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd) {
-    return fail(sys_error(Code::io, errno, "open stateDir " + directory_));
-  }
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) {
-    return fail(sys_error(Code::io, errno, "stat stateDir " + directory_));
-  }
-  if (status.st_uid != ::geteuid() || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return fail(Code::io, "stateDir " + directory_ + ": must belong to user " +
-                              std::to_string(::geteuid()) + " and be writable by nobody else");
-  }
-  directory_fd_ = std::move(fd);
+  directory_fd_ = MVR_TRY(open_checked(directory_));
   return {};
 }
 
@@ -182,32 +191,47 @@ Result<Journal> Journal::open(const std::string& directory, const Attachment& at
   return journal;
 }
 
-std::string Journal::name() const {
-  std::string name = "journal ";
-  return name.append(directory_).append("/").append(file_);
+std::string journal_path(const std::string& directory, const Attachment& attachment) {
+  return directory + '/' + digest(attachment) + kSuffix;
 }
 
-/// The temporary file, empty and locked: no other call can be writing it.
+std::string Journal::name() const {
+  return "journal " + journal_path(directory_, attachment_);
+}
+
+/// The temporary file, locked: no other call can be writing it. One that has been removed while we
+/// waited was debris.
+Result<Fd> Journal::lock_temporary() const {
+  constexpr std::chrono::milliseconds kPatience{20};
+  for (;;) {
+    Fd fd(::openat(directory_fd_.get(), temporary().c_str(),
+                   O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR));
+    if (!fd) {
+      return fail(sys_error(Code::io, errno, "open"));
+    }
+    const Result<bool> locked =
+        lock_current(directory_fd_.get(), temporary(), fd.get(), Budget::grace(kPatience));
+    if (!locked) {
+      const bool is_busy = locked.error().code == Code::interrupted;
+      return is_busy ? fail(Code::try_again, kBusy) : fail(locked.error());
+    }
+    if (*locked) {
+      return fd;
+    }
+  }
+}
+
+/// The same, and empty. Busy is busy; all else leaves no file.
 Result<Fd> Journal::open_temporary() const {
-  const int directory = directory_fd_.get();
-  Fd fd(::openat(directory, temporary().c_str(),
-                 O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, S_IRUSR | S_IWUSR));
-  if (!fd) {
-    return fail(sys_error(Code::io, errno, "write " + name()));
+  Result<Fd> fd = lock_temporary();
+  if (fd && ::ftruncate(fd->get(), 0) != 0) {
+    fd = fail(sys_error(Code::io, errno, "ftruncate"));
   }
-  const Budget no_wait = Budget::grace(std::chrono::milliseconds(0));
-  Result<bool> locked = lock_current(directory, temporary(), fd.get(), no_wait);
-  if (locked ? !*locked : locked.error().code == Code::interrupted) {
-    return fail(Code::try_again, kBusy);
+  if (fd || fd.error().code == Code::try_again) {
+    return fd;
   }
-  if (locked && ::ftruncate(fd.get(), 0) != 0) {
-    locked = fail(sys_error(Code::io, errno, "ftruncate"));
-  }
-  if (!locked) {
-    ::unlinkat(directory, temporary().c_str(), 0);
-    return fail(std::move(locked).error().in("write " + name()));
-  }
-  return fd;
+  ::unlinkat(directory_fd_.get(), temporary().c_str(), 0);
+  return fail(std::move(fd).error().in("write " + name()));
 }
 
 /// Puts the written file in its place. Only who holds the lock of the old one may replace it.
@@ -222,9 +246,14 @@ Result<void> Journal::replace_file() {
 }
 
 Result<void> Journal::write(const Record& record) {
+  const std::string text = format_record(record);
+  if (text.size() > kMaxSize) {
+    return fail(Code::io, name() + " would have " + std::to_string(text.size()) +
+                              " bytes, of which only " + std::to_string(kMaxSize) + " are read");
+  }
   MVR_TRY(open_directory(true));
   Fd fd = MVR_TRY(open_temporary());
-  Result<void> done = write_all(fd.get(), format_record(record));
+  Result<void> done = write_all(fd.get(), text);
   if (!done) {
     done = fail(std::move(done).error().in(name()));
   } else {
@@ -252,21 +281,40 @@ Result<void> Journal::remove() {
   return {};
 }
 
-int remove_debris(const std::string& directory) {
-  const Fd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+Result<int> remove_debris(const std::string& directory) {
+  const Result<Fd> opened = open_checked(directory);
+  if (!opened) {
+    return opened.error().sys_errno == ENOENT ? Result<int>(0) : fail(opened.error());
+  }
   int count = 0;
-  for (const std::string& name : list_directory(directory)) {
-    if (!opened || !ends_like_ours(name)) {
+  for (const std::string& name : MVR_TRY(read_directory(directory))) {
+    if (!is_named_like_ours(name)) {
       continue;
     }
     const Fd fd(
-        ::openat(opened.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-    if (fd && is_debris(opened.get(), name, fd.get()) &&
-        ::unlinkat(opened.get(), name.c_str(), 0) == 0) {
+        ::openat(opened->get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (fd && is_debris(opened->get(), name, fd.get()) &&
+        ::unlinkat(opened->get(), name.c_str(), 0) == 0) {
       ++count;
     }
   }
   return count;
+}
+
+Result<std::vector<std::string>> find_unreadable(const std::string& directory) {
+  std::vector<std::string> files;
+  const auto names = read_directory(directory);
+  for (const std::string& name : names.value_or(std::vector<std::string>())) {
+    const std::string path = directory + '/' + name;
+    struct stat status {};
+    const bool is_ours = is_named_like_ours(name) && name.ends_with(kSuffix) &&
+                         ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+                         status.st_size > 0;
+    if (is_ours && !MVR_TRY(read_listed(path))) {
+      files.push_back(path);
+    }
+  }
+  return files;
 }
 
 bool may_be_there(const Error& error) {

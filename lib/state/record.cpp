@@ -126,6 +126,9 @@ void format_extras(const Record& record, Json& json) {
   if (!record.overlay_defaults.empty()) {
     json["overlayDefaults"] = format_routes(record.overlay_defaults);
   }
+  if (record.mac) {
+    json["mac"] = record.mac->to_string();
+  }
   if (record.request) {
     json["request"] = {{"config", record.request->config},
                        {"path", record.request->path},
@@ -144,6 +147,10 @@ void read_extras(const Json& json, Record& record, bool& is_whole) {
   if (const auto vlan = json.find("vlan"); vlan != json.end()) {
     record.vlan = parse_vlan(*vlan);
     is_whole &= record.vlan.has_value();
+  }
+  if (json.contains("mac")) {
+    record.mac = ip::Mac::parse(get<std::string>(json, "mac").value_or(""));
+    is_whole &= record.mac.has_value();
   }
   if (const auto request = json.find("request"); request != json.end()) {
     record.request = parse_request(*request);

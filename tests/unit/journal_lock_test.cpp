@@ -184,36 +184,48 @@ TEST_CASE("a claim finds the record of an attachment that has one", "[journal]")
 TEST_CASE("what killed calls have left beside journals is removed, if it is old", "[journal]") {
   const ScratchDir dir;
   const std::string directory = dir.path();
-  const auto put = [&](const std::string& name, const std::string& text, bool is_old = true) {
-    write_text(dir.file(name), text);
-    if (is_old) {
-      const auto hour_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
-      std::filesystem::last_write_time(dir.file(name), hour_ago);
-    }
+  const auto age = [&](const std::string& name) {
+    std::filesystem::last_write_time(
+        dir.file(name), std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
   };
-  put("claim.json", "");
-  put("half.json.new", "{\"format\":");
-  put("young.json", "", false);
-  put("young.json.new", "{", false);
-  put("broken.json", "{");
-  put("notes.txt", "");
-  std::filesystem::create_symlink(dir.file("notes.txt"), dir.file("link.json"));
+  const auto name = [](char digit) { return std::string(32, digit) + ".json"; };
+  const std::vector<std::string> debris{name('0'), name('1') + ".new"};
+  const std::vector<std::string> others{name('3'), "other.json", "other.new", "notes.txt"};
+  write_text(dir.file(name('0')), "");
+  write_text(dir.file(name('1') + ".new"), "{\"format\":");
+  for (const std::string& other : others) {
+    write_text(dir.file(other), other == name('3') ? "{" : "");
+  }
+  for (const auto& files : {debris, others}) {
+    std::ranges::for_each(files, age);
+  }
+  const std::vector<std::string> young{name('2'), name('2') + ".new"};
+  for (const std::string& file : young) {
+    write_text(dir.file(file), "");
+  }
+  std::filesystem::create_symlink(dir.file("notes.txt"), dir.file(name('4')));
   Journal living = open_journal(directory);
   unwrap(living.write(make_record()));
-  Journal claimed = open_journal(directory, {"other", "0123abcd", "net1"}, IfMissing::claim);
-  const std::string claim = dir.file(digest({"other", "0123abcd", "net1"}) + ".json");
-  std::filesystem::last_write_time(
-      claim, std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  const Attachment other{"other", "0123abcd", "net1"};
+  Journal claimed = open_journal(directory, other, IfMissing::claim);
+  age(digest(other) + ".json");
 
-  CHECK(remove_debris(directory) == 2);
-  CHECK_FALSE(std::filesystem::exists(dir.file("claim.json")));
-  CHECK_FALSE(std::filesystem::exists(dir.file("half.json.new")));
-  for (const char* name :
-       {"young.json", "young.json.new", "broken.json", "notes.txt", "link.json"}) {
-    INFO(name);
-    CHECK(std::filesystem::exists(std::filesystem::symlink_status(dir.file(name))));
-  }
-  CHECK(std::filesystem::exists(claim));
+  CHECK(unwrap(remove_debris(directory)) == 2);
+  const auto is_there = [&](const std::string& file) {
+    return std::filesystem::exists(std::filesystem::symlink_status(dir.file(file)));
+  };
+  CHECK(std::ranges::none_of(debris, is_there));
+  CHECK(std::ranges::all_of(others, is_there));
+  CHECK(std::ranges::all_of(young, is_there));
+  CHECK(is_there(name('4')));
+  CHECK(is_there(digest(other) + ".json"));
   CHECK(unwrap(read_records(directory)).size() == 1);
-  CHECK(remove_debris(dir.file("none")) == 0);
+  CHECK(unwrap(find_unreadable(directory)) == std::vector{dir.file(name('3'))});
+}
+
+TEST_CASE("nothing is removed from a directory that is missing or anybody's", "[journal]") {
+  const ScratchDir dir;
+  CHECK(unwrap(remove_debris(dir.file("none"))) == 0);
+  std::filesystem::permissions(dir.path(), std::filesystem::perms::all);
+  CHECK_FALSE(remove_debris(dir.path()));
 }

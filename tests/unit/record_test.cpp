@@ -34,6 +34,7 @@ Record full_record() {
   record.ipam->dns.nameservers = {"10.233.0.3"};
   record.pod = "default/train-0";
   record.device_info_file = "/var/run/k8s.cni.cncf.io/devinfo/cni/train-0-net1.json";
+  record.mac = mvr::ip::Mac::parse("02:00:5e:10:00:01");
   record.request = {"{\n  \"name\": \"gpu1-macvlan\"\n}\n", "/opt/cni/bin", "IgnoreUnknown=1"};
   return record;
 }
@@ -68,8 +69,8 @@ TEST_CASE("a record cut short anywhere is none", "[journal]") {
 TEST_CASE("a record without one of its fields is none", "[journal]") {
   const Json whole = json_of(full_record());
   for (const auto& [key, value] : whole.items()) {
-    const bool is_needed =
-        key != "ipamResult" && key != "pod" && key != "deviceInfoFile" && key != "request";
+    const bool is_needed = key != "ipamResult" && key != "pod" && key != "deviceInfoFile" &&
+                           key != "request" && key != "mac";
     Json cut = whole;
     cut.erase(key);
     INFO(key);
@@ -92,10 +93,12 @@ TEST_CASE("a record of before RDMA was known is read", "[journal]") {
   old.erase("pod");
   old.erase("deviceInfoFile");
   old.erase("request");
+  old.erase("mac");
   Record expected = full_record();
   expected.pod.clear();
   expected.device_info_file.clear();
   expected.request.reset();
+  expected.mac.reset();
   CHECK(parse_record(old.dump()) == expected);
 }
 

@@ -61,6 +61,7 @@ struct Record {
   std::uint32_t table = 0;             ///< the NIC's routing table; 0 = none
   std::string ipam_type;               ///< empty = layer 2
   bool is_complete = false;            ///< ADD has ended well
+  std::optional<ip::Mac> mac;          ///< the NIC's, once ADD has ended well
   std::optional<cni::AddResult> ipam;  ///< what IPAM said; CHECK plans with it
   std::optional<RdmaRecord> rdma;
   std::string device_info_file;  ///< ours to remove; empty = none
@@ -107,6 +108,7 @@ class Journal {
 
   Result<void> open_directory(bool create);
   Result<bool> open_file(const Budget& budget, IfMissing if_missing);
+  [[nodiscard]] Result<Fd> lock_temporary() const;
   [[nodiscard]] Result<Fd> open_temporary() const;
   Result<void> replace_file();
   [[nodiscard]] std::string temporary() const { return file_ + ".new"; }
@@ -130,8 +132,16 @@ Result<std::vector<Record>> read_records(const std::string& directory);
 
 /// Removes what calls that were killed have left beside their records: claims that say nothing, and
 /// half-written files. Nothing that is younger than a minute, which somebody may be about to lock.
-/// \return how many files were removed
-int remove_debris(const std::string& directory);
+/// Fails with Code::io for a directory whose content is not believed. \return how many files were
+/// removed
+Result<int> remove_debris(const std::string& directory);
+
+/// Files in the place of journals that are neither empty nor a record of ours: damaged, or written
+/// by a version to come. Fails as `read_records`.
+Result<std::vector<std::string>> find_unreadable(const std::string& directory);
+
+/// Where the journal of an attachment is.
+std::string journal_path(const std::string& directory, const Attachment& attachment);
 
 /// JSON of a record, and back; parse gives nothing for what no `format_record` wrote.
 std::string format_record(const Record& record);
