@@ -36,7 +36,8 @@ Result<Process> spawn_patiently(const std::string& path, const std::vector<char*
 
 }  // namespace
 
-Result<Plugin> Plugin::find(std::string_view type, std::string_view cni_path) {
+Result<Plugin> Plugin::find(std::string_view type, std::string_view cni_path,
+                            std::vector<std::string> variables) {
   std::vector<std::string> searched;
   for (const std::string_view directory : split(cni_path, ':')) {
     if (directory.empty()) {
@@ -44,7 +45,7 @@ Result<Plugin> Plugin::find(std::string_view type, std::string_view cni_path) {
     }
     std::string path = std::string(directory) + '/' + std::string(type);
     if (is_regular_file(path)) {
-      return Plugin(type, std::move(path));
+      return Plugin(type, std::move(path), std::move(variables));
     }
     searched.push_back(printable(directory));
   }
@@ -54,8 +55,9 @@ Result<Plugin> Plugin::find(std::string_view type, std::string_view cni_path) {
 }
 
 Result<Child> Plugin::start(std::string_view verb, std::string input, const Budget& budget) const {
-  std::string command = "CNI_COMMAND=" + std::string(verb);
-  Result<Process> process = spawn_patiently(path_, make_environment(command), budget);
+  std::vector<std::string> variables = variables_;
+  variables.push_back("CNI_COMMAND=" + std::string(verb));
+  Result<Process> process = spawn_patiently(path_, make_environment(variables), budget);
   if (!process) {
     return fail(std::move(process).error().in("ipam " + type_));
   }

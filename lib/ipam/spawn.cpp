@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "mvr/base/budget.hpp"
@@ -112,22 +113,28 @@ Result<pid_t> launch_plugin(Launch& launch) {
 
 }  // namespace
 
-std::vector<char*> make_environment(std::string& command) {
-  const std::string_view key = std::string_view(command).substr(0, command.find('=') + 1);
-  std::vector<char*> variables;
-  bool is_set = false;
-  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
-    if (!std::string_view(*variable).starts_with(key)) {
-      variables.push_back(*variable);
-    } else if (!std::exchange(is_set, true)) {
-      variables.push_back(command.data());
+std::vector<char*> make_environment(std::vector<std::string>& variables) {
+  std::vector<std::string*> left;
+  std::ranges::transform(variables, std::back_inserter(left),
+                         [](std::string& variable) { return &variable; });
+  const auto has_name_of = [](std::string_view ours, const std::string& variable) {
+    return ours.starts_with(variable.substr(0, variable.find('=') + 1));
+  };
+  std::vector<char*> environment;
+  for (char** ours = environ; ours != nullptr && *ours != nullptr; ++ours) {
+    const auto fits = [&](const std::string& variable) { return has_name_of(*ours, variable); };
+    const auto found = std::ranges::find_if(left, [&](const auto* one) { return fits(*one); });
+    if (found != left.end()) {
+      environment.push_back((*found)->data());
+      left.erase(found);
+    } else if (std::ranges::none_of(variables, fits)) {
+      environment.push_back(*ours);
     }
   }
-  if (!is_set) {
-    variables.push_back(command.data());
-  }
-  variables.push_back(nullptr);
-  return variables;
+  std::ranges::transform(left, std::back_inserter(environment),
+                         [](std::string* variable) { return variable->data(); });
+  environment.push_back(nullptr);
+  return environment;
 }
 
 Result<Process> spawn(std::string path, const std::vector<char*>& environment) {

@@ -19,10 +19,10 @@ struct Process {
   Streams streams;
 };
 
-/// Our environment with `command` ("CNI_COMMAND=ADD") in the place of every CNI_COMMAND, or at the
-/// end. A null pointer ends it, as execve(2) wants; the pointers live as long as `command` and the
+/// Our environment with these variables ("CNI_COMMAND=ADD") in the place of ours of the same names.
+/// A null pointer ends it, as execve(2) wants; the pointers live as long as `variables` and the
 /// environment.
-std::vector<char*> make_environment(std::string& command);
+std::vector<char*> make_environment(std::vector<std::string>& variables);
 
 /// Executes `path` in a process group of its own that is killed when we die. Our ends of the pipes
 /// do not block. Fails with Code::ipam_failed when it cannot be executed (no process is left then),

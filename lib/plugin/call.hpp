@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "mvr/base/budget.hpp"
 #include "mvr/base/error.hpp"
@@ -28,6 +29,7 @@ struct Call {
   const Log& log;
   Timeline& timeline;
   std::function<Result<void>(const std::string&)> print;  ///< to standard output
+  std::vector<std::string> variables = {};  ///< for the IPAM plugin in the place of ours
 
   [[nodiscard]] state::Attachment attachment() const {
     return {conf.name, env.container_id, env.ifname};

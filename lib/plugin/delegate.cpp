@@ -4,7 +4,7 @@
 namespace mvr::plugin {
 
 Result<ipam::Plugin> find_ipam(const Call& call) {
-  return ipam::Plugin::find(call.conf.ipam_type, call.env.path);
+  return ipam::Plugin::find(call.conf.ipam_type, call.env.path, call.variables);
 }
 
 Result<void> call_ipam(const Call& call, std::string_view verb, const Budget& budget) {

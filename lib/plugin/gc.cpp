@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // GC: undo the attachments of this network that the runtime does not know any more.
-#include <stdlib.h>
-
 #include <algorithm>
 
 #include "plugin/collect.hpp"
@@ -15,15 +13,6 @@ bool is_valid(const Call& call, const state::Attachment& attachment) {
   const auto& valid = *call.conf.valid_attachments;
   const cni::AttachmentRef reference{attachment.container_id, attachment.ifname};
   return std::ranges::find(valid, reference) != valid.end();
-}
-
-/// The IPAM plugin inherits our environment, which has been that of the attachments.
-Result<void> forward_to_ipam(const Call& call) {
-  for (const char* name : {"CNI_CONTAINERID", "CNI_IFNAME", "CNI_NETNS", "CNI_ARGS"}) {
-    ::setenv(name, "", 1);
-  }
-  ::setenv("CNI_PATH", call.env.path.c_str(), 1);
-  return call_ipam(call, "GC", call.budget);
 }
 
 }  // namespace
@@ -50,7 +39,7 @@ Result<void> gc(const Call& call) {
                      : fail(std::move(collected).error().in(record.attachment.to_string())));
     }
   }
-  note(forward_to_ipam(call));
+  note(call_ipam(call, "GC", call.budget));
   return summarize(std::move(errors));
 }
 

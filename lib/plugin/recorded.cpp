@@ -1,58 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/recorded.hpp"
 
-#include <stdlib.h>
+#include <algorithm>
 
 namespace mvr::plugin {
 namespace {
 
-using Variables = std::map<std::string, std::string>;
-
-Variables make_variables(const Call& call, const state::Record& record) {
-  return {
-      {"CNI_COMMAND", "DEL"},
-      {"CNI_CONTAINERID", record.attachment.container_id},
-      {"CNI_NETNS", record.netns_path},
-      {"CNI_IFNAME", record.attachment.ifname},
-      {"CNI_ARGS", record.request ? record.request->args : ""},
-      {"CNI_PATH", record.request ? record.request->path : call.env.path},
-  };
-}
-
-/// Sets them; returns what was set before.
-Variables exchange(const Variables& variables) {
-  Variables before;
-  for (const auto& [name, value] : variables) {
-    const char* old = ::getenv(name.c_str());
-    before[name] = old != nullptr ? old : "";
-    ::setenv(name.c_str(), value.c_str(), 1);
-  }
-  return before;
+std::vector<std::string> make_variables(const Call& call, const state::Record& record) {
+  const state::Request request =
+      record.request.value_or(state::Request{"", call.env.path, call.env.raw_args});
+  return {"CNI_COMMAND=DEL",
+          "CNI_CONTAINERID=" + record.attachment.container_id,
+          "CNI_NETNS=" + record.netns_path,
+          "CNI_IFNAME=" + record.attachment.ifname,
+          "CNI_ARGS=" + request.args,
+          "CNI_PATH=" + request.path};
 }
 
 /// Nothing is believed: a journal that names an attachment that cannot be has no environment.
-cni::Environment read_environment(const Variables& variables) {
-  auto env = cni::read_environment([&](const char* name) {
-    const auto found = variables.find(name);
-    return found != variables.end() ? found->second.c_str() : nullptr;
+cni::Environment read_environment(const std::vector<std::string>& variables) {
+  auto env = cni::read_environment([&](const char* name) -> const char* {
+    const std::string key = std::string(name) + '=';
+    const auto found = std::ranges::find_if(
+        variables, [&](const std::string& variable) { return variable.starts_with(key); });
+    return found != variables.end() ? found->c_str() + key.size() : nullptr;
   });
   return env ? *std::move(env) : cni::Environment{};
 }
 
-/// What the node's defaults said then mattered for ADD only.
+/// What the node's defaults said then mattered for ADD only. A configuration whose IPAM plugin is
+/// not the journal's was not the ADD's.
 std::optional<cni::NetConf> read_conf(const state::Record& record) {
-  auto parsed = record.request ? cni::parse_netconf(record.request->config, "{}")
-                               : Result<cni::ParsedConf>(fail(Code::bad_config, "none"));
-  const bool is_usable = parsed && parsed->conf.name == record.attachment.network;
+  if (!record.request) {
+    return std::nullopt;
+  }
+  auto parsed = cni::parse_netconf(record.request->config, "{}");
+  const bool is_usable = parsed && parsed->conf.name == record.attachment.network &&
+                         parsed->conf.ipam_type == record.ipam_type;
   return is_usable ? std::optional(std::move(parsed->conf)) : std::nullopt;
 }
 
 }  // namespace
 
 RecordedCall::RecordedCall(const Call& call, const state::Record& record)
-    : call_{env_, conf_, config_, call.budget, call.log, call.timeline, call.print} {
-  const Variables variables = make_variables(call, record);
-  env_ = read_environment(variables);
+    : call_{env_,     conf_,         config_,    call.budget,
+            call.log, call.timeline, call.print, make_variables(call, record)} {
+  env_ = read_environment(call_.variables);
   if (auto conf = read_conf(record)) {
     conf_ = *std::move(conf);
     config_ = record.request->config;
@@ -67,11 +60,6 @@ RecordedCall::RecordedCall(const Call& call, const state::Record& record)
     }
   }
   conf_.state_dir = call.conf.state_dir;
-  variables_before_ = exchange(variables);
-}
-
-RecordedCall::~RecordedCall() {
-  exchange(variables_before_);
 }
 
 }  // namespace mvr::plugin

@@ -4,7 +4,6 @@
 /// how to undo.
 #pragma once
 
-#include <map>
 #include <string>
 
 #include "mvr/state/journal.hpp"
@@ -12,18 +11,18 @@
 
 namespace mvr::plugin {
 
-/// A DEL with what ADD was given. While it lives, our environment has its variables, for the IPAM
-/// plugin to inherit.
+/// A DEL with what ADD was given, the variables for the IPAM plugin among it.
 class RecordedCall {
  public:
-  /// Of `call` are the time, the log and, where the journal has kept no request and they are of the
-  /// same network, the configuration. Without one the lease stays, and a warning says so.
+  /// Of `call` are the time, the log and, where the journal has kept no request, its variables and,
+  /// if it is of the same network, its configuration. Without one the lease stays, and a warning
+  /// says so.
   RecordedCall(const Call& call, const state::Record& record);
   RecordedCall(RecordedCall&&) = delete;
   RecordedCall& operator=(RecordedCall&&) = delete;
   RecordedCall(const RecordedCall&) = delete;
   RecordedCall& operator=(const RecordedCall&) = delete;
-  ~RecordedCall();
+  ~RecordedCall() = default;
 
   [[nodiscard]] const Call& call() const { return call_; }
 
@@ -32,7 +31,6 @@ class RecordedCall {
   cni::NetConf conf_;
   std::string config_;
   Call call_;  ///< refers to the members above
-  std::map<std::string, std::string> variables_before_;
 };
 
 }  // namespace mvr::plugin

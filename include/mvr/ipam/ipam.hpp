@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "mvr/base/budget.hpp"
 #include "mvr/base/error.hpp"
@@ -76,7 +77,9 @@ class Plugin {
  public:
   /// Finds `type` in the directories of `cni_path`; empty entries are skipped. It must be a regular
   /// file. Fails with Code::ipam_failed, naming the directories that were searched.
-  static Result<Plugin> find(std::string_view type, std::string_view cni_path);
+  /// \param variables "CNI_NETNS=…", which the plugin gets in the place of ours
+  static Result<Plugin> find(std::string_view type, std::string_view cni_path,
+                             std::vector<std::string> variables = {});
 
   /// Starts the plugin with CNI_COMMAND=`verb` and this standard input, of which as much is written
   /// as the pipe takes. It dies with us (PR_SET_PDEATHSIG) and leads a process group of its own.
@@ -101,7 +104,8 @@ class Plugin {
                                      const cni::Version& version, const Budget& budget) const;
 
  private:
-  Plugin(std::string_view type, std::string path) : type_(type), path_(std::move(path)) {}
+  Plugin(std::string_view type, std::string path, std::vector<std::string> variables)
+      : type_(type), path_(std::move(path)), variables_(std::move(variables)) {}
 
   [[nodiscard]] Result<Child::Exit> conclude(std::string_view verb, Child child,
                                              const std::string& config, const cni::Version& version,
@@ -109,6 +113,7 @@ class Plugin {
 
   std::string type_;
   std::string path_;
+  std::vector<std::string> variables_;
 };
 
 }  // namespace mvr::ipam
