@@ -14,6 +14,9 @@
 namespace mvr::net {
 namespace {
 
+/// Datagrams of others that are passed over: they may write as fast as we read.
+constexpr int kMostForeign = 100'000;
+
 constexpr std::chrono::milliseconds kDumpRetryTime{500};
 
 /// The kernel fills a dump's datagrams up to the reader's buffer, at most 32 KiB.
@@ -114,7 +117,8 @@ Result<Socket::Outcome> Socket::receive(const nlmsghdr& request, const OnMessage
   }
   Outcome outcome;
   if (sender.nl_pid != 0) {
-    return outcome;  // a process of the pod, not the kernel
+    outcome.is_foreign = true;  // a process of the pod, not the kernel
+    return outcome;
   }
   auto left = static_cast<int>(received);
   auto* message = reinterpret_cast<nlmsghdr*>(buffer.data());
@@ -140,7 +144,10 @@ Result<Socket::Outcome> Socket::exchange(nl_msg* request, const OnMessage& on_me
   const bool is_dump = (header->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
   Outcome outcome;
   bool is_overrun = false;
-  while (!outcome.is_finished) {
+  for (int foreign = 0; !outcome.is_finished;) {
+    if (foreign == kMostForeign) {
+      return fail(Code::io, "netlink receive: a process floods our socket");
+    }
     Result<Outcome> part = receive(*header, on_message);
     if (!part && part.error().sys_errno == ENOBUFS) {
       is_overrun = true;  // said once; an answer that is not lost still comes
@@ -152,6 +159,7 @@ Result<Socket::Outcome> Socket::exchange(nl_msg* request, const OnMessage& on_me
       }
       return part;
     }
+    foreign += part->is_foreign ? 1 : 0;
     outcome.is_finished = part->is_finished;
     outcome.is_interrupted |= part->is_interrupted;
   }
@@ -161,9 +169,8 @@ Result<Socket::Outcome> Socket::exchange(nl_msg* request, const OnMessage& on_me
 
 /// While a list is not read to its end, the kernel refuses the socket another one (EBUSY).
 void Socket::drain() {
-  constexpr int kMost = 100'000;  // others may write as fast as we read
   std::array<char, kBufferSize> buffer;
-  for (int i = 0; i < kMost; ++i) {
+  for (int i = 0; i < kMostForeign; ++i) {
     if (::recv(nl_socket_get_fd(socket_.get()), buffer.data(), buffer.size(), MSG_DONTWAIT) < 0) {
       return;
     }

@@ -42,6 +42,7 @@ class Socket {
   struct Outcome {
     bool is_finished = false;
     bool is_interrupted = false;
+    bool is_foreign = false;  ///< from a process, not the kernel
   };
 
   Result<void> send(nl_msg* request);
