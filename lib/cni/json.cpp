@@ -45,6 +45,9 @@ std::string describe(std::string_view text, std::size_t position) {
 }
 
 tl::unexpected<Error> syntax_error(std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    return fail(Code::decode, "not JSON: it is empty");
+  }
   PositionFinder finder;
   Json::sax_parse(text, &finder);
   if (finder.position > text.size()) {

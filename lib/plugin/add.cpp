@@ -63,14 +63,22 @@ bool could_not_execute(const Error& error) {
   return error.code == Code::ipam_failed && error.sys_errno != 0;
 }
 
+/// An error document of the plugin's, whatever its number: ours have these.
+bool is_refusal(const Error& error) {
+  return error.code != Code::ipam_failed && error.code != Code::interrupted &&
+         error.code != Code::io;
+}
+
 Result<cni::AddResult> ask_ipam(Attempt& a) {
   const cni::NetConf& conf = a.call.conf;
   if (conf.ipam_type.empty()) {
     return cni::AddResult{};
   }
   const auto plugin = MVR_TRY(find_ipam(a.call));
+  a.has_called_ipam = true;
   auto result = plugin.add(a.call.config, conf.cni_version, a.call.budget);
   a.has_called_ipam = result || !could_not_execute(result.error());
+  a.has_ipam_refused = !result && is_refusal(result.error());
   a.call.timeline.end_phase("ipam");
   return result;
 }
@@ -112,8 +120,10 @@ cni::AddResult make_result(const Attempt& a, const net::Link& link, const cni::A
   return result;
 }
 
-Result<void> complete(Attempt& a, Ground& ground, const cni::AddResult& ipam) {
+Result<void> complete(Attempt& a, Ground& ground, const net::Link& link,
+                      const cni::AddResult& ipam) {
   ground.record.is_complete = true;
+  ground.record.mac = link.mac;
   if (!a.call.conf.ipam_type.empty()) {
     ground.record.ipam = ipam;
   }
@@ -280,9 +290,13 @@ Result<void> make(Attempt& a) {
   MVR_TRY(prober.announce(addresses));
   a.call.timeline.end_phase("announce");
   publish_device(a.call, ground.record);
-  MVR_TRY(complete(a, ground, ipam));
+  MVR_TRY(complete(a, ground, link, ipam));
   a.call.timeline.end_phase("journal");
   return a.call.print(format_result(make_result(a, link, ipam, nic), a.call.conf.cni_version));
+}
+
+void append_line(std::string& text, const std::string& line) {
+  text += (text.empty() ? "" : "\n") + line;
 }
 
 /// No memory, most likely. What has been made is taken back all the same.
@@ -319,7 +333,9 @@ Result<void> add(const Call& call) {
   Result<void> made = make_or_fail(attempt);
   if (!made) {
     call.timeline.end_phase("failed");
-    take_back(attempt);
+    for (const Error& left : take_back(attempt)) {
+      append_line(made.error().details, "left behind, for DEL to remove: " + left.msg);
+    }
   }
   return made;
 }

@@ -30,6 +30,7 @@ struct Attempt {
   plan::Transaction node;                 ///< what pods share; taken back by the journal
   std::vector<net::IfIndex> elders = {};  ///< the pod's NICs of ours that were there before
   bool has_called_ipam = false;
+  bool has_ipam_refused = false;  ///< it has answered with an error of its own
 };
 
 /// What is settled before IPAM is asked.
@@ -52,8 +53,10 @@ Result<Ground> prepare(Attempt& a);
 Result<state::ScopedLock> lock_netns(const Attempt& a);
 
 /// Backwards through what was done. The first error stays the answer; what goes wrong here is
-/// logged and leaves the journal, so that DEL or the next ADD can finish.
-void take_back(Attempt& a);
+/// logged and leaves the journal, so that DEL or the next ADD can finish. An IPAM plugin that has
+/// refused ADD may refuse DEL too: it has given nothing.
+/// \return what is left, a failure for each
+std::vector<Error> take_back(Attempt& a);
 
 /// A line of the log at level `warn` for each.
 void warn(const Call& call, const std::vector<std::string>& warnings);

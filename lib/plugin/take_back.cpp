@@ -49,7 +49,7 @@ Result<void> take_back_rdma(Attempt& a, std::vector<Error>& errors) {
 
 }  // namespace
 
-void take_back(Attempt& a) {
+std::vector<Error> take_back(Attempt& a) {
   const Budget budget = Budget::grace(kGrace);
   std::vector<Error> errors;
   const auto note = [&](Result<void> done) {
@@ -59,7 +59,12 @@ void take_back(Attempt& a) {
   };
   const auto release = [&] {
     if (std::exchange(a.has_called_ipam, false)) {
-      note(call_ipam(a.call, "DEL", budget));
+      Result<void> released = call_ipam(a.call, "DEL", budget);
+      if (!released && a.has_ipam_refused) {
+        a.call.log.line(LogLevel::warn, "undo: " + released.error().msg);
+      } else {
+        note(std::move(released));
+      }
     }
   };
   if (releases_over_link(a.call.conf)) {
@@ -82,6 +87,7 @@ void take_back(Attempt& a) {
     a.call.log.line(LogLevel::error, "undo: " + error.msg, {{"details", error.details}});
   }
   a.call.timeline.end_phase("undo");
+  return errors;
 }
 
 }  // namespace mvr::plugin

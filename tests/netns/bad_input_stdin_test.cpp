@@ -34,7 +34,7 @@ std::string repeat(const std::string& text, std::size_t count) {
 
 TEST_CASE("what is no JSON is refused with the place", "[bad-input]") {
   const Refusals refusals;
-  refuse(refusals, "", 6, {"network configuration", "not JSON", "ends too early"});
+  refuse(refusals, "", 6, {"network configuration", "not JSON: it is empty"});
   refuse(refusals, "no JSON", 6, {"not JSON", "byte 2"});
   refuse(refusals, "\x1b[31m", 6, {"not JSON", "byte 1"});
   refuse(refusals, "\xff\xfe{\0}\0", 6, {"not JSON"});

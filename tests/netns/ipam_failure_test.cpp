@@ -7,6 +7,7 @@
 #include "support/fake_ipam.hpp"
 #include "support/ipam_scripts.hpp"
 #include "support/link_state.hpp"
+#include "support/link_wanted.hpp"
 #include "support/namespaces.hpp"
 #include "support/refusal.hpp"
 #include "support/routing_lines.hpp"
@@ -193,4 +194,41 @@ TEST_CASE("an IPAM plugin gets our standard input byte for byte, and our environ
       {"CNI_COMMAND=ADD\n", std::string("CNI_CONTAINERID=") + kContainerId + "\n",
        "CNI_IFNAME=net1\n", "CNI_NETNS=/run/netns/pod\n", "CNI_PATH=" + rig.ipam.dir() + "\n",
        "CNI_ARGS=IgnoreUnknown=true;", "TRACESTATE=a=b\n"});
+}
+
+TEST_CASE("an ADD that IPAM refuses leaves no journal, though IPAM refuses DEL as well",
+          "[ipam-failure]") {
+  OnePod world;
+  const FakeIpam ipam;
+  put_file(ipam.dir() + "/fake",
+           "#!/bin/sh\n"
+           "echo '{\"cniVersion\":\"1.0.0\",\"code\":7,\"msg\":\"no such pool\"}'\n"
+           "exit 1\n",
+           0755);
+  const Answer added = run_plugin(add_call(world.runtime, ipam));
+  INFO(added);
+  CHECK(added.message() == "net1: ipam fake: no such pool");
+  CHECK(added.err.find("undo: ipam fake: no such pool") != std::string::npos);
+  CHECK(world.changes() == "");
+}
+
+TEST_CASE("an ADD that cannot take all back says what is left", "[ipam-failure]") {
+  OnePod world;
+  const FakeIpam ipam;
+  put_file(ipam.dir() + "/fake",
+           "#!/bin/sh\n"
+           "if [ $CNI_COMMAND = ADD ]; then\n"
+           "  echo '{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"172.16.11.10/24\","
+           "\"gateway\":\"172.16.11.254\"}]}'\n"
+           "else\n"
+           "  echo '{\"cniVersion\":\"1.0.0\",\"code\":11,\"msg\":\"the store is away\"}'\n"
+           "  exit 1\n"
+           "fi\n",
+           0755);
+  Scenario::silence_gateway(1);
+  const Answer added = run_plugin(add_call(world.runtime, ipam));
+  INFO(added);
+  CHECK(added.code() == 104);
+  CHECK(added.details() == "left behind, for DEL to remove: ipam fake: the store is away");
+  CHECK(count_journals() == 1);
 }

@@ -228,7 +228,7 @@ TEST_CASE("malformed results are refused by the field's name", "[cni]") {
   CHECK(contains(refusal(R"({"cniVersion":"0.4.0","ips":[{"version":"6","address":"1.2.3.4/8"}]})"),
                  "ips[0].version"));
   CHECK(contains(refusal("{\"ips\":[}"), "byte 9"));
-  CHECK(contains(refusal(""), "too early"));
+  CHECK(contains(refusal(""), "not JSON: it is empty"));
   CHECK(contains(refusal("{}x"), "byte 3"));
 }
 
