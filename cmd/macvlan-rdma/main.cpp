@@ -50,7 +50,8 @@ int main(int argc, char** argv) {
   try {
     fill_standard_streams();
     const char* verb = ::getenv("CNI_COMMAND");
-    if (verb == nullptr || *verb == '\0') {
+    // No runtime passes arguments; somebody who has exported CNI_COMMAND may.
+    if (argc > 1 || verb == nullptr || *verb == '\0') {
       return mvr::ops::run(argc, argv);
     }
     return mvr::plugin::run(::getenv, STDIN_FILENO, STDOUT_FILENO);

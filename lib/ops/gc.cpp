@@ -2,6 +2,7 @@
 #include "ops/gc.hpp"
 
 #include <getopt.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -28,13 +29,18 @@ constexpr std::string_view kHelp =
     "      --state-dir DIR  where the journals are; else stateDir of the node's defaults file\n"
     "  -h, --help           this text\n"
     "\n"
-    "Exit status: 0, or 1 if something could not be undone.\n";
+    "Run it in the node's own namespaces, as root.\n"
+    "Exit status: 0; 1 if something could not be undone; 2 for a wrong command line.\n";
 
 struct Options {
   std::optional<std::string> state_dir;
   bool is_dry_run = false;
   bool wants_help = false;
 };
+
+void print(int out, const std::string& text) {
+  static_cast<void>(write_all(out, text));
+}
 
 /// Nothing for a command line that is none; getopt(3) has said why.
 std::optional<Options> parse(int argc, char** argv) {
@@ -58,7 +64,12 @@ std::optional<Options> parse(int argc, char** argv) {
         return std::nullopt;
     }
   }
-  return ::optind == argc ? std::optional(options) : std::nullopt;
+  if (::optind < argc) {
+    print(STDERR_FILENO,
+          "macvlan-rdma gc: unexpected argument \"" + printable(argv[::optind]) + "\"\n");
+    return std::nullopt;
+  }
+  return options;
 }
 
 std::string_view to_string(Fate fate) {
@@ -83,9 +94,10 @@ std::string describe(const Collected& one) {
   constexpr std::size_t kLongest = 1024;
   std::string line(to_string(one.fate));
   line.resize(kWidth, ' ');
-  line += printable(one.attachment.to_string());
+  line += one.attachment.network.empty() ? "" : printable(one.attachment.to_string());
   line += one.pod.empty() ? "" : " of " + printable(one.pod);
-  line += one.reason.empty() ? "" : ": " + printable(one.reason, kLongest);
+  line += one.reason.empty() || one.attachment.network.empty() ? "" : ": ";
+  line += printable(one.reason, kLongest);
   return line + '\n';
 }
 
@@ -101,14 +113,33 @@ std::string summarize(const std::map<Fate, int>& counts) {
   return head + (parts.empty() ? "" : ": " + join(parts, ", ")) + '\n';
 }
 
-void print(int out, const std::string& text) {
-  static_cast<void>(write_all(out, text));
+/// One that somebody has typed.
+Result<std::string> check_directory(const std::string& path) {
+  struct stat status {};
+  if (!path.starts_with('/')) {
+    return fail(Code::bad_config,
+                "--state-dir \"" + printable(path) + "\": must be an absolute path");
+  }
+  if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    return fail(Code::bad_config,
+                "--state-dir " + printable(path) + ": there is no such directory");
+  }
+  return path;
+}
+
+Result<std::string> find_directory(const Options& options) {
+  if (options.state_dir) {
+    return check_directory(*options.state_dir);
+  }
+  auto directory = plugin::default_state_dir();
+  if (!directory) {
+    directory.error().msg += "; correct it, or name the journals' directory by --state-dir";
+  }
+  return directory;
 }
 
 Result<bool> collect(const Options& options) {
-  const plugin::CollectOptions todo{
-      options.state_dir ? *options.state_dir : MVR_TRY(plugin::default_state_dir()),
-      options.is_dry_run};
+  const plugin::CollectOptions todo{MVR_TRY(find_directory(options)), options.is_dry_run};
   Log log;
   log.set_level(LogLevel::warn);
   std::map<Fate, int> counts;
@@ -118,7 +149,9 @@ Result<bool> collect(const Options& options) {
       print(STDOUT_FILENO, describe(one));
     }
   });
-  print(STDOUT_FILENO, summarize(counts));
+  if (done || !counts.empty()) {
+    print(STDOUT_FILENO, summarize(counts));
+  }
   return done ? Result<bool>(!counts.contains(Fate::failed)) : fail(done.error());
 }
 

@@ -1,24 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mvr/base/capabilities.hpp"
+#include "mvr/plan/kernel.hpp"
 #include "mvr/plugin/collect.hpp"
 #include "plugin/collect.hpp"
+#include "plugin/node.hpp"
 
 namespace mvr::plugin {
 namespace {
 
 using Fate = Collected::Fate;
 
-/// For each attachment, as for a DEL.
-constexpr std::chrono::seconds kTime{100};
+/// For each attachment, IPAM included.
+constexpr std::chrono::seconds kTime{30};
+
+/// True when the master still takes frames for the NIC: it lives in a namespace that we do not see,
+/// because we are not in the node's own namespaces, or because its path has been moved.
+Result<bool> is_heard_of(const net::Netns& host, const state::Record& record) {
+  if (!record.mac || record.master_index == 0) {
+    return false;
+  }
+  const auto kernel = MVR_TRY(plan::open_linux_kernel(host, host));
+  const net::IfIndex master{record.master_index};
+  if (!MVR_TRY(kernel->read_link(plan::Where::host, master))) {
+    return false;
+  }
+  return has_nics(*kernel, master, [&](const ip::Mac& mac) { return mac == record.mac; });
+}
 
 /// Nothing for one that is alive.
 Result<std::string> why_dead(const net::Netns& host, const state::Record& record) {
   const auto pod = MVR_TRY(reopen_pod(host, record));
   if (!pod) {
-    return "its namespace is gone";
+    return MVR_TRY(is_heard_of(host, record)) ? "" : "its namespace is gone";
   }
   if (!record.is_complete) {
-    return "its ADD was killed";
+    return "its ADD has not ended well";
   }
   return MVR_TRY(is_alive(host, pod, record)) ? "" : "its NIC is gone";
 }
@@ -48,20 +64,27 @@ class Collector {
     };
     const Budget no_wait = Budget::grace({});
     const auto done = collect(call, host_, record.attachment, no_wait, is_to_go);
-    MVR_TRY(budget.check());
+    MVR_TRY(check_signals());
     judge(done, collected);
     return collected;
   }
 
  private:
-  static void judge(const Result<bool>& done, Collected& collected) {
+  /// An attachment whose time is used up is not the end of it all.
+  static Result<void> check_signals() {
+    const Budget another = MVR_TRY(Budget::start(kTime));
+    return another.check();
+  }
+
+  void judge(const Result<bool>& done, Collected& collected) const {
     if (done) {
       collected.fate = *done ? Fate::undone : collected.reason.empty() ? Fate::alive : Fate::dead;
     } else if (collected.reason.empty() && done.error().code == Code::interrupted) {
       collected.fate = Fate::busy;  // its lock is held
     } else {
       collected.fate = Fate::failed;
-      collected.reason = done.error().msg;
+      collected.reason = done.error().msg + " (journal " +
+                         state::journal_path(options_.state_dir, collected.attachment) + ')';
     }
   }
 
@@ -84,7 +107,12 @@ Result<void> collect_dead(const CollectOptions& options, Log& log,
     report(MVR_TRY(collector.run(record)));
   }
   if (!options.is_dry_run) {
-    state::remove_debris(options.state_dir);
+    MVR_TRY(state::remove_debris(options.state_dir));
+  }
+  for (const std::string& file : MVR_TRY(state::find_unreadable(options.state_dir))) {
+    Collected unreadable{{}, "", Fate::failed};
+    unreadable.reason = "journal " + file + " says nothing that is understood";
+    report(unreadable);
   }
   return {};
 }

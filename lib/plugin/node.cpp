@@ -103,22 +103,6 @@ Result<bool> is_used_by_node(plan::Kernel& kernel, const net::Link& vlan) {
   return vlan.upper != net::IfIndex::none ? Result<bool>(true) : has_upper(vlan.name);
 }
 
-/// True if there are NICs on it of which no journal tells: journals can be lost. The NICs of a
-/// namespace that has just ended are on their way out, and are waited for.
-Result<bool> has_nics(const Call& call, plan::Kernel& kernel, const net::Link& vlan) {
-  constexpr std::chrono::seconds kLeaving{2};
-  constexpr std::chrono::milliseconds kLookAgain{10};
-  const Budget budget = Budget::grace(kLeaving);
-  while (!MVR_TRY(kernel.read_filters(vlan.index)).empty()) {
-    if (!budget.wait(-1, 0, Clock::now() + kLookAgain)) {
-      call.log.line(LogLevel::warn,
-                    "VLAN " + vlan.name + " stays: there are NICs on it that no journal names");
-      return true;
-    }
-  }
-  return false;
-}
-
 /// The VLAN of the record as it is now, if it is ours.
 Result<std::optional<net::Link>> find_our_vlan(plan::Kernel& kernel,
                                                const state::VlanRecord& record) {
@@ -258,6 +242,19 @@ Result<state::Record> find_lost_routes(const Call& call, plan::Kernel& kernel,
 
 }  // namespace
 
+Result<bool> has_nics(plan::Kernel& kernel, net::IfIndex master,
+                      const std::function<bool(const ip::Mac&)>& is_meant) {
+  constexpr std::chrono::seconds kLeaving{2};
+  constexpr std::chrono::milliseconds kLookAgain{10};
+  const Budget budget = Budget::grace(kLeaving);
+  while (std::ranges::any_of(MVR_TRY(kernel.read_filters(master)), is_meant)) {
+    if (!budget.wait(-1, 0, Clock::now() + kLookAgain)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 Result<net::Link> take_vlan(const Call& call, plan::Kernel& kernel, const state::VlanRecord& record,
                             plan::Transaction& steps) {
   const auto lock = MVR_TRY(lock_node(call, call.budget));
@@ -286,7 +283,13 @@ Result<void> release_vlan(const Call& call, plan::Kernel& kernel, state::Journal
   if (MVR_TRY(is_used_by_pods(call, record, vlan->index))) {
     return disclaim_vlan(journal);
   }
-  if (MVR_TRY(is_used_by_node(kernel, *vlan)) || MVR_TRY(has_nics(call, kernel, *vlan))) {
+  if (MVR_TRY(is_used_by_node(kernel, *vlan))) {
+    return {};
+  }
+  // Journals can be lost.
+  if (MVR_TRY(has_nics(kernel, vlan->index, [](const ip::Mac&) { return true; }))) {
+    call.log.line(LogLevel::warn,
+                  "VLAN " + vlan->name + " stays: there are NICs on it that no journal names");
     return {};
   }
   return summarize(remove_all(call, kernel, {plan::RemoveVlan{vlan->index, vlan->name}}));

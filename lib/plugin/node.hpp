@@ -5,6 +5,7 @@
 /// uses it, so a journal names it before it is there.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "mvr/plan/desired.hpp"
@@ -14,6 +15,11 @@
 #include "plugin/call.hpp"
 
 namespace mvr::plugin {
+
+/// True when there are NICs on the master, in whatever namespace, with a MAC that is meant. Those
+/// of a namespace that has just ended are on their way out, and are waited for.
+Result<bool> has_nics(plan::Kernel& kernel, net::IfIndex master,
+                      const std::function<bool(const ip::Mac&)>& is_meant);
 
 /// The VLAN that the record names, found or made, and up if it is ours.
 /// Fails with Code::master_unusable.

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// `macvlan-rdma gc`: what dead attachments have left is undone, and nothing of the living.
+#include <fcntl.h>
+#include <sys/mount.h>
+
 #include <csignal>
 #include <filesystem>
 
@@ -80,15 +83,15 @@ TEST_CASE("gc undoes an ADD that was killed, and calls IPAM as that did", "[gc]"
   CHECK(count_journals() == 1);
   SECTION("unless it is only asked") {
     const json killed = snapshot_world({"pod"});
-    expect_output(
-        run_gc({"--dry-run"}), 0,
-        {"dead    " + name_of(1) + " of training/pod: its ADD was killed", "1 attachment: 1 dead"});
+    expect_output(run_gc({"--dry-run"}), 0,
+                  {"dead    " + name_of(1) + " of training/pod: its ADD has not ended well",
+                   "1 attachment: 1 dead"});
     CHECK(difference(killed, snapshot_world({"pod"})) == "");
     CHECK(ipam.calls() == Lines{"ADD"});
   }
-  expect_output(
-      run_gc(), 0,
-      {"undone  " + name_of(1) + " of training/pod: its ADD was killed", "1 attachment: 1 undone"});
+  expect_output(run_gc(), 0,
+                {"undone  " + name_of(1) + " of training/pod: its ADD has not ended well",
+                 "1 attachment: 1 undone"});
   CHECK(ipam.calls() == Lines{"ADD", "DEL"});
   CHECK(ipam.last_input() == add.config.dump());
   CHECK(world.changes() == "");
@@ -120,6 +123,30 @@ TEST_CASE("gc undoes what a NIC left that somebody has removed", "[gc]") {
                  "2 attachments: 1 alive, 1 undone"});
   CHECK(world.changes() == "");
   CHECK(failure(world.check(2)) == "");
+}
+
+TEST_CASE("gc takes no NIC for gone that its pod has renamed", "[gc]") {
+  PodWorld world(1);
+  REQUIRE(failure(world.add(1)) == "");
+  ip({"-n", "pod", "link", "set", "net1", "name", "rail0"});
+  expect_output(run_gc(), 0, {"1 attachment: 1 alive"});
+  ip({"-n", "pod", "link", "set", "rail0", "name", "net1"});
+  CHECK(failure(world.del(1)) == "");
+  CHECK(world.changes() == "");
+}
+
+TEST_CASE("gc takes no pod for gone that it cannot see while its NIC is there", "[gc]") {
+  PodWorld world(1);
+  REQUIRE(failure(world.add(1)) == "");
+  const std::string path = world.pod().netns;
+  const mvr::Fd pod(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(umount2(path.c_str(), MNT_DETACH) == 0);
+  expect_output(run_gc(), 0, {"1 attachment: 1 alive"});
+  CHECK(snapshot_leases().size() == 1);
+  const std::string open_file = "/proc/self/fd/" + std::to_string(pod.get());
+  REQUIRE(mount(open_file.c_str(), path.c_str(), "", MS_BIND, nullptr) == 0);
+  CHECK(failure(world.del(1)) == "");
+  CHECK(world.changes() == "");
 }
 
 TEST_CASE("gc gives the node's routes back", "[gc]") {
@@ -174,27 +201,33 @@ TEST_CASE("gc says when it cannot know how to give a lease back", "[gc]") {
 TEST_CASE("gc believes no journal that it did not write, and shows no escapes", "[gc]") {
   isolate();
   const std::string directory(kStateDir);
+  const std::string scratch(kScratchDir);
+  put_file(scratch + "/hostile", "#!/bin/sh\ntouch \"$0.was-run\"\n", 0755);
   state::Record record;
-  record.attachment = {"\x1b[2Jrail", "a\nb", "net1"};
+  record.attachment = {"rail\x1b[2J", "a\nb", "net1"};
   record.netns_path = "/no\x1b[1m/where";
-  record.ipam_type = "../../bin/sh";
-  record.request = {R"({"cniVersion": "1.0.0", "name": "other", "type": "macvlan-rdma",)"
-                    R"("ipam": {"type": "../../bin/sh"}})",
-                    "/", ""};
+  record.ipam_type = "../scratch/hostile";
+  record.request = {R"({"cniVersion": "1.0.0", "name": "rail\u001b[2J", "type": "macvlan-rdma",)"
+                    R"("ipam": {"type": "../scratch/hostile"}})",
+                    directory, ""};
   {
     auto journal = state::Journal::open(directory, record.attachment,
                                         mvr::Budget::grace(std::chrono::seconds(1)));
     REQUIRE(journal);
     REQUIRE(journal->write(record));
   }
-  put_file(directory + "/0123456789abcdef0123456789abcdef.json", "{\"format\":", 0600);
+  const std::string broken = directory + "/0123456789abcdef0123456789abcdef.json";
+  put_file(broken, "{\"format\":", 0600);
   const Output output = run_gc();
   INFO(output.out << output.err);
-  CHECK(output.status == 0);
+  CHECK(output.status == 1);
   CHECK((output.out + output.err).find('\x1b') == std::string::npos);
-  CHECK(output.out.find("undone  \\x1b[2Jrail/a\\x0ab/net1: its namespace is gone") !=
+  CHECK(output.out.find("undone  rail\\x1b[2J/a\\x0ab/net1: its namespace is gone") !=
         std::string::npos);
-  CHECK(count_journals() == 1);
+  CHECK(output.out.find("failed  journal " + broken + " says nothing that is understood") !=
+        std::string::npos);
+  CHECK(std::filesystem::exists(broken));
+  CHECK_FALSE(std::filesystem::exists(scratch + "/hostile.was-run"));
 }
 
 TEST_CASE("gc refuses a command line that it does not know", "[gc]") {
@@ -203,6 +236,7 @@ TEST_CASE("gc refuses a command line that it does not know", "[gc]") {
       GENERATE(table<std::vector<std::string>, int, bool>({{{"--frobnicate"}, 2, false},
                                                            {{"net1"}, 2, false},
                                                            {{"--state-dir"}, 2, false},
+                                                           {{"--dry-run", "--", "x"}, 2, false},
                                                            {{"--help"}, 0, true}}));
   const Output output = run_gc(options);
   CHECK(output.status == status);
@@ -210,8 +244,24 @@ TEST_CASE("gc refuses a command line that it does not know", "[gc]") {
   CHECK((to_stdout ? output.err : output.out).empty());
 }
 
+TEST_CASE("gc refuses a directory that somebody has mistyped", "[gc]") {
+  isolate();
+  const auto [directory, words] =
+      GENERATE(table<std::string, std::string>({{"run/macvlan-rdma", "must be an absolute path"},
+                                                {"", "must be an absolute path"},
+                                                {"/run/macvlan-rdam", "no such directory"},
+                                                {"/etc/hostname", "no such directory"}}));
+  const Output output = run_gc({"--state-dir", directory});
+  INFO(output.out << output.err);
+  CHECK(output.status == 1);
+  CHECK(output.out.empty());
+  expect_words(output.err, {"--state-dir", words});
+}
+
 TEST_CASE("gc of a node without journals, or with a directory that anybody can write", "[gc]") {
   PodWorld world(1);
+  REQUIRE(failure(world.add(1)) == "");
+  REQUIRE(failure(world.del(1)) == "");
   expect_output(run_gc(), 0, {"0 attachments"});
   REQUIRE(failure(world.add(1)) == "");
   remove_netns("pod");

@@ -147,7 +147,7 @@ TEST_CASE("a VLAN that has been changed is found, one that is gone is missed", "
 
   world.add();
   ip({"link", "del", name});
-  check_drift(world, {"net1: wanted a macvlan, found nothing"});
+  check_drift(world, {"link: wanted a macvlan, found nothing"});
   check_ok(world.runtime().del(1));
   CHECK(world.changes() == "");
 

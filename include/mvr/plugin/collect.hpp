@@ -22,8 +22,8 @@ struct Collected {
     failed,  ///< something of it is left
   };
 
-  state::Attachment attachment;
-  std::string pod;  ///< "namespace/name"; empty if the runtime did not say
+  state::Attachment attachment;  ///< empty for a journal that cannot be read
+  std::string pod;               ///< "namespace/name"; empty if the runtime did not say
   Fate fate{};
   std::string reason = {};  ///< why it is dead, or what has failed
 };
