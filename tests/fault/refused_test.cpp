@@ -90,12 +90,12 @@ TEST_CASE("ADD refused while it routes on the node", "[refused]") {
   refuse_add("hostRuleTable", {.patch = kOnNode, .has_elder = true, .elder = kOnNode}, 7);
 }
 
-TEST_CASE("ADD refused on a VLAN that another NIC uses", "[refused]") {
+TEST_CASE("ADD refused on a VLAN that another NIC uses", "[refused][vlan]") {
   skip_without_vlans();
   refuse_add("VLAN in use", {.patch = kOnVlan, .has_elder = true, .elder = kOnVlan}, 6);
 }
 
-TEST_CASE("ADD refused while it makes a VLAN", "[refused]") {
+TEST_CASE("ADD refused while it makes a VLAN", "[refused][vlan]") {
   skip_without_vlans();
   refuse_add("VLAN", {.patch = kOnVlan}, 6);
 }
@@ -126,12 +126,12 @@ TEST_CASE("DEL refused while another NIC uses the node's routes", "[refused]") {
   refuse_del("hostRuleTable in use", {.patch = kOnNode, .has_elder = true, .elder = kOnNode}, 6);
 }
 
-TEST_CASE("DEL refused on a VLAN that another NIC uses", "[refused]") {
+TEST_CASE("DEL refused on a VLAN that another NIC uses", "[refused][vlan]") {
   skip_without_vlans();
   refuse_del("VLAN in use", {.patch = kOnVlan, .has_elder = true, .elder = kOnVlan}, 6);
 }
 
-TEST_CASE("DEL refused while it removes the VLAN", "[refused]") {
+TEST_CASE("DEL refused while it removes the VLAN", "[refused][vlan]") {
   skip_without_vlans();
   refuse_del("VLAN", {.patch = kOnVlan}, 6);
 }
