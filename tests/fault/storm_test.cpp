@@ -107,7 +107,7 @@ class Storm {
   bool throw_dice(int sides) { return pick(sides) == 1; }
 
   void collect() {
-    const Output gc = run({.argv = {plugin_path(), "gc", "--state-dir", std::string(kStateDir)}});
+    const Output gc = run_gc();
     ++counts_["gc"];
     INFO(gc.out << gc.err);
     CHECK(gc.status == 0);

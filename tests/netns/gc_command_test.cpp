@@ -20,13 +20,6 @@ namespace state = mvr::state;
 
 namespace {
 
-/// As a timer would start it: without any variable of a runtime.
-Output run_gc(std::vector<std::string> options = {}) {
-  std::vector<std::string> argv{plugin_path(), "gc", "--state-dir", std::string(kStateDir)};
-  argv.insert(argv.end(), options.begin(), options.end());
-  return run({.argv = std::move(argv), .env = {{"PATH", "/usr/bin:/bin"}}, .clean_env = true});
-}
-
 void expect_output(const Output& output, int status, const std::vector<std::string>& lines) {
   INFO(output.out << output.err);
   CHECK(output.status == status);

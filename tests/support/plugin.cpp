@@ -79,6 +79,12 @@ Answer run_plugin(const Call& call) {
   return make_answer(run(make_command(call)));
 }
 
+Output run_gc(const std::vector<std::string>& options) {
+  std::vector<std::string> argv{plugin_path(), "gc", "--state-dir", std::string(kStateDir)};
+  argv.insert(argv.end(), options.begin(), options.end());
+  return run({.argv = std::move(argv), .env = {{"PATH", "/usr/bin:/bin"}}, .clean_env = true});
+}
+
 std::string multus_args(const std::string& pod) {
   const std::string identity = "K8S_POD_NAMESPACE=training;K8S_POD_NAME=" + pod +
                                ";K8S_POD_INFRA_CONTAINER_ID=" + kContainerId +

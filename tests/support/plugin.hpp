@@ -66,6 +66,10 @@ Answer make_answer(Output output);
 /// Runs one verb to its end.
 Answer run_plugin(const Call& call);
 
+/// `macvlan-rdma gc` for the test's journals, as a timer would start it: without any variable of a
+/// runtime.
+Output run_gc(const std::vector<std::string>& options = {});
+
 /// CNI_ARGS of a pod as Multus sends them, every key twice.
 std::string multus_args(const std::string& pod);
 

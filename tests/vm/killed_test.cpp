@@ -6,6 +6,7 @@
 #include <set>
 
 #include "support/catch.hpp"
+#include "support/fault.hpp"
 #include "support/link_wanted.hpp"
 #include "vm/support/exclusive_world.hpp"
 #include "vm/support/killer.hpp"
@@ -40,6 +41,26 @@ bool kill_before(const Runtime& runtime, int n) {
 
 void del_or_fail(const Runtime& runtime) {
   succeed(run_plugin(runtime.call("DEL", "net1", rail_config(1))));
+}
+
+/// Kills a call at its n-th system call, counted from 0; false when it makes no more than n.
+bool kill_at_call(const Call& call, std::size_t n) {
+  const auto judge = [&](std::size_t index, const SystemCall&) {
+    return Verdict{index == n ? Fate::last : Fate::happens};
+  };
+  const Output output = run_judged(make_command(call), judge);
+  if (output.status != -SIGKILL) {
+    succeed(make_answer(output));
+  }
+  return output.status == -SIGKILL;
+}
+
+/// DEL without prevResult, after which the device is home and nothing is left of files.
+void del_and_look(const Runtime& runtime) {
+  del_or_fail(runtime);
+  check_device_home();
+  CHECK(count_journals() == 0);
+  CHECK(snapshot_leases().empty());
 }
 
 /// DEL is killed, and the next one does the rest.
@@ -89,6 +110,31 @@ TEST_CASE("a call killed right before or after the move of its device", "[killed
   world.remove_pod("pod");
   del_or_fail(runtime);
   CHECK(world.late_changes() == "");
+}
+
+TEST_CASE("ADD killed at any system call leaves nothing that DEL misses", "[killed]") {
+  ExclusiveWorld world({"pod"}, 1, Overlay::calico);
+  const Runtime& runtime = world.runtime("pod");
+  for (std::size_t n = 0; kill_at_call(runtime.call("ADD", "net1", rail_config(1)), n); ++n) {
+    INFO("killed at call " << n);
+    del_and_look(runtime);
+  }
+  del_and_look(runtime);
+  CHECK(world.changes() == "");
+}
+
+TEST_CASE("DEL killed at any system call leaves nothing that the next one misses", "[killed]") {
+  constexpr std::size_t kStride = 2;
+  ExclusiveWorld world({"pod"}, 1, Overlay::calico);
+  Runtime& runtime = world.runtime("pod");
+  bool is_killed = true;
+  for (std::size_t n = 0; is_killed; n += kStride) {
+    INFO("killed at call " << n);
+    add_or_fail(runtime, 1);
+    is_killed = kill_at_call(runtime.call("DEL", "net1", rail_config(1)), n);
+    del_and_look(runtime);
+  }
+  CHECK(world.changes() == "");
 }
 
 TEST_CASE("an ADD killed before any of its changes leaves nothing that DEL misses", "[killed]") {
