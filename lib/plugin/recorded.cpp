@@ -9,11 +9,8 @@ namespace {
 std::vector<std::string> make_variables(const Call& call, const state::Record& record) {
   const state::Request request =
       record.request.value_or(state::Request{"", call.env.path, call.env.raw_args});
-  return {"CNI_COMMAND=DEL",
-          "CNI_CONTAINERID=" + record.attachment.container_id,
-          "CNI_NETNS=" + record.netns_path,
-          "CNI_IFNAME=" + record.attachment.ifname,
-          "CNI_ARGS=" + request.args,
+  return {"CNI_CONTAINERID=" + record.attachment.container_id, "CNI_NETNS=" + record.netns_path,
+          "CNI_IFNAME=" + record.attachment.ifname, "CNI_ARGS=" + request.args,
           "CNI_PATH=" + request.path};
 }
 
@@ -21,6 +18,9 @@ std::vector<std::string> make_variables(const Call& call, const state::Record& r
 cni::Environment read_environment(const std::vector<std::string>& variables) {
   auto env = cni::read_environment([&](const char* name) -> const char* {
     const std::string key = std::string(name) + '=';
+    if (key == "CNI_COMMAND=") {
+      return "DEL";
+    }
     const auto found = std::ranges::find_if(
         variables, [&](const std::string& variable) { return variable.starts_with(key); });
     return found != variables.end() ? found->c_str() + key.size() : nullptr;
