@@ -8,16 +8,19 @@
 #include "fault/support/campaign.hpp"
 #include "fault/support/outcomes.hpp"
 #include "fault/support/system_calls.hpp"
+#include "mvr/base/fd.hpp"
 #include "support/catch.hpp"
 #include "support/namespaces.hpp"
+#include "support/routing_world.hpp"
 #include "support/world.hpp"
 
 using namespace mvr::test;
 
 namespace {
 
-/// ADD, during which something happens before its n-th call; after it if there are no more.
-Answer add_while(const FaultWorld& world, std::size_t n, const std::function<void()>& happens) {
+/// A call, during which something happens before its n-th system call; after it if there are no
+/// more.
+Answer run_while(const Call& call, std::size_t n, const std::function<void()>& happens) {
   bool has_happened = false;
   const auto judge = [&](std::size_t index, const SystemCall&) -> Verdict {
     if (index < n) {
@@ -27,11 +30,15 @@ Answer add_while(const FaultWorld& world, std::size_t n, const std::function<voi
     happens();
     return {.has_more = false};
   };
-  Answer added = make_answer(run_judged(make_command(world.call("ADD")), judge));
+  Answer answer = make_answer(run_judged(make_command(call), judge));
   if (!has_happened) {
     happens();
   }
-  return added;
+  return answer;
+}
+
+Answer add_while(const FaultWorld& world, std::size_t n, const std::function<void()>& happens) {
+  return run_while(world.call("ADD"), n, happens);
 }
 
 /// A call that is let to do what it can while ADD is stopped; it may wait for ADD.
@@ -149,6 +156,37 @@ json impatient() {
 
 const std::string kMaster = rail_master(1);
 
+/// A NIC for which the node has routes in a table.
+Call call_on_node(const PodWorld& world, const std::string& verb, int rail) {
+  json config = rail_config(rail);
+  config["hostRuleTable"] = 500;
+  return world.make_call(verb, "net" + std::to_string(rail), config);
+}
+
+/// net1 goes, and is stopped before its n-th call until net2 has come, or waits for it.
+void pass_table_on(const PodWorld& world, std::size_t n) {
+  INFO("before call " << n);
+  REQUIRE(failure(run_plugin(call_on_node(world, "ADD", 1))) == "");
+  std::unique_ptr<Process> comer;
+  const Answer gone = run_while(call_on_node(world, "DEL", 1), n, [&] {
+    comer = std::make_unique<Process>(make_command(call_on_node(world, "ADD", 2)));
+    const auto has_ended = [&] {
+      return mvr::read_file("/proc/" + std::to_string(comer->pid()) + "/stat", 4096)
+                 .value_or(") Z")
+                 .find(") Z") != std::string::npos;
+    };
+    eventually(has_ended, std::chrono::milliseconds(200));
+  });
+  CHECK(failure(gone) == "");
+  const Answer come = make_answer(comer->wait());
+  REQUIRE(failure(come) == "");
+  Call check = call_on_node(world, "CHECK", 2);
+  check.config["prevResult"] = come.body;
+  CHECK(failure(run_plugin(check)) == "");
+  CHECK(failure(run_plugin(call_on_node(world, "DEL", 2))) == "");
+  REQUIRE(world.changes() == "");
+}
+
 }  // namespace
 
 TEST_CASE("DEL of an attachment during its ADD", "[raced]") {
@@ -186,4 +224,16 @@ TEST_CASE("a master that is deleted during ADD", "[raced]") {
   race("the master is deleted", world, 12, [&](std::size_t n) {
     return lose_master(world, n, {"link", "del", kMaster}, {});
   });
+}
+
+TEST_CASE("the node's table passes from one NIC to the next", "[raced]") {
+  const PodWorld world(2);
+  REQUIRE(failure(run_plugin(call_on_node(world, "ADD", 1))) == "");
+  const Survey del = survey(call_on_node(world, "DEL", 1));
+  REQUIRE(world.changes() == "");
+  for (std::size_t n = 0; n < del.calls.size(); ++n) {
+    if (is_change(del.calls[n])) {
+      pass_table_on(world, n);
+    }
+  }
 }

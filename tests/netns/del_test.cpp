@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "mvr/base/fd.hpp"
 #include "support/catch.hpp"
 #include "support/link_wanted.hpp"
 #include "support/namespaces.hpp"
@@ -264,4 +265,26 @@ TEST_CASE("a lease goes back to the IPAM plugin that gave it, whatever is config
   check_ok(gone);
   CHECK(gone.err.find("ipam.type has changed since ADD") != std::string::npos);
   CHECK(world.changes().empty());
+}
+
+TEST_CASE("IPAM gets an address back when the NIC does not answer for it any more", "[del]") {
+  OnePod world;
+  const FakeIpam ipam;
+  put_file(ipam.dir() + "/fake",
+           "#!/bin/sh\n"
+           "if [ $CNI_COMMAND = ADD ]; then\n"
+           "  echo '{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"172.16.11.10/24\"}]}'\n"
+           "else\n"
+           "  ip -n pod -oneline address show > \"$0.addresses\"\n"
+           "fi\n",
+           0755);
+  const Call add = add_call(world.runtime, ipam);
+  REQUIRE(run_plugin(add).ok());
+  Call del = add;
+  del.verb = "DEL";
+  check_ok(run_plugin(del));
+  const std::string addresses =
+      mvr::read_file(ipam.dir() + "/fake.addresses", 65536).value_or("none");
+  CHECK(addresses.find("eth0") != std::string::npos);
+  CHECK(addresses.find("172.16.11.10") == std::string::npos);
 }

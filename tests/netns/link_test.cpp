@@ -199,7 +199,8 @@ TEST_CASE("an interface name that is taken fails ADD, and nothing is touched", "
   const Answer answer = run_plugin(add_call(world.runtime, ipam));
   INFO(answer);
   CHECK(answer.code() == kLinkFailed);
-  CHECK(answer.message().find("net1") != std::string::npos);
+  CHECK(answer.message().find("net1: an interface of this name is in the pod already") !=
+        std::string::npos);
   CHECK(ipam.calls().empty());
   CHECK(difference(before, snapshot_world({"pod"})).empty());
 }
