@@ -139,7 +139,8 @@ bool is_on_link(const cni::AddResult& ipam, const ip::Address& gateway) {
 
 cni::AddResult normalize(cni::AddResult ipam) {
   for (cni::RouteConfig& route : ipam.routes) {
-    if (route.table == 0U || route.table == net::kTableMain) {
+    const std::uint32_t table = route.table.value_or(net::kTableMain);
+    if (table == 0 || table == net::kTableMain) {
       route.table.reset();
     }
   }

@@ -194,6 +194,35 @@ std::optional<Step> inverse_one(const ReturnRdmaDevice&) {
   return std::nullopt;
 }
 
+template <typename Objects, typename Object>
+bool has(const Objects& objects, const Object& object) {
+  return std::ranges::find(objects, object) != objects.end();
+}
+
+/// Removes ours that are not wanted: in our tables, or in the place of a wanted route.
+std::vector<Step> leftover_steps(const Routing& wanted, const PodState& pod,
+                                 const std::vector<std::uint32_t>& owned) {
+  std::vector<Step> steps;
+  for (const net::Rule& old : pod.rules) {
+    if (old.protocol == net::kOurMark && has(owned, old.table) && !has(wanted.rules, old)) {
+      steps.emplace_back(ChangeRule{Op::remove, old});
+    }
+  }
+  const auto is_rival = [&](const net::Route& old) {
+    // One by another NIC is that NIC's: the kernel will refuse ours, and the error names it.
+    return std::ranges::any_of(wanted.routes, [&](const net::Route& route) {
+      return has_same_key(route, old) && route.nic == old.nic;
+    });
+  };
+  for (const net::Route& old : pod.routes) {
+    const bool is_ours = old.protocol == net::kOurMark;
+    if (is_ours && (has(owned, old.table) || is_rival(old)) && !has(wanted.routes, old)) {
+      steps.emplace_back(ChangeRoute{Op::remove, old, pod.name_of(old.nic)});
+    }
+  }
+  return steps;
+}
+
 }  // namespace
 
 std::string describe(const Step& step) {
@@ -232,30 +261,7 @@ Result<std::optional<net::Link>> find_own_link(Kernel& kernel, const RemoveLink&
 
 std::vector<Step> routing_steps(const Routing& wanted, const PodState& pod,
                                 const std::vector<std::uint32_t>& owned, const std::string& nic) {
-  std::vector<Step> steps;
-  const auto is_owned = [&](std::uint32_t table) {
-    return std::ranges::find(owned, table) != owned.end();
-  };
-  const auto has = [](const auto& objects, const auto& object) {
-    return std::ranges::find(objects, object) != objects.end();
-  };
-  const auto is_rival = [&](const net::Route& old) {
-    // One by another NIC is that NIC's: the kernel will refuse ours, and the error names it.
-    return std::ranges::any_of(wanted.routes, [&](const net::Route& route) {
-      return has_same_key(route, old) && route.nic == old.nic;
-    });
-  };
-  for (const net::Rule& old : pod.rules) {
-    if (old.protocol == net::kOurMark && is_owned(old.table) && !has(wanted.rules, old)) {
-      steps.emplace_back(ChangeRule{Op::remove, old});
-    }
-  }
-  for (const net::Route& old : pod.routes) {
-    const bool is_ours = old.protocol == net::kOurMark;
-    if (is_ours && (is_owned(old.table) || is_rival(old)) && !has(wanted.routes, old)) {
-      steps.emplace_back(ChangeRoute{Op::remove, old, pod.name_of(old.nic)});
-    }
-  }
+  std::vector<Step> steps = leftover_steps(wanted, pod, owned);
   for (const net::Route& route : wanted.routes) {
     if (!has(pod.routes, route)) {
       const std::string name = pod.name_of(route.nic);

@@ -92,6 +92,34 @@ bool has_equivalent(const std::vector<T>& objects, const T& wanted) {
   return std::ranges::any_of(objects, [&](const T& found) { return is_equivalent(found, wanted); });
 }
 
+void compare(Comparison& link, const LinkExpectation& wanted, const net::Link& found) {
+  link.expect("mode", to_string(wanted.info.mode), to_string(found.macvlan->mode));
+  link.expect("master", to_string(wanted.master), to_string(found.lower));
+  link.expect("master's netns", wanted.is_master_elsewhere ? "another" : "the pod's",
+              found.has_lower_elsewhere ? "another" : "the pod's");
+  link.expect("alias", wanted.alias, found.alias.empty() ? kMissing : found.alias);
+  link.expect("group", std::to_string(net::kOurMark), std::to_string(found.group));
+  link.expect("MAC", to_string(wanted.mac), to_string(found.mac));
+  link.expect("state", "up", found.is_up ? "up" : "down");
+  if (wanted.promisc) {
+    link.expect("promisc", "on", found.is_promiscuous ? "on" : "off");
+  }
+  if (wanted.allmulti) {
+    link.expect("allmulti", "on", found.is_allmulti ? "on" : "off");
+  }
+  if (wanted.mtu != 0) {
+    link.expect("mtu", std::to_string(wanted.mtu), std::to_string(found.mtu));
+  }
+  if (wanted.tx_queue_len != 0) {
+    link.expect("txQueueLen", std::to_string(wanted.tx_queue_len),
+                std::to_string(found.tx_queue_len));
+  }
+  if (wanted.info.bc_queue_len != 0) {
+    link.expect("bcqueuelen", std::to_string(wanted.info.bc_queue_len),
+                std::to_string(found.macvlan->bc_queue_len));
+  }
+}
+
 }  // namespace
 
 std::string Mismatch::to_string() const {
@@ -108,31 +136,7 @@ std::vector<Mismatch> verify_link(const LinkExpectation& wanted, const net::Link
     link.expect("kind", "macvlan", found->kind.empty() ? "none" : found->kind);
     return std::move(link).take();
   }
-  link.expect("mode", to_string(wanted.info.mode), to_string(found->macvlan->mode));
-  link.expect("master", to_string(wanted.master), to_string(found->lower));
-  link.expect("master's netns", wanted.is_master_elsewhere ? "another" : "the pod's",
-              found->has_lower_elsewhere ? "another" : "the pod's");
-  link.expect("alias", wanted.alias, found->alias.empty() ? kMissing : found->alias);
-  link.expect("group", std::to_string(net::kOurMark), std::to_string(found->group));
-  link.expect("MAC", to_string(wanted.mac), to_string(found->mac));
-  link.expect("state", "up", found->is_up ? "up" : "down");
-  if (wanted.promisc) {
-    link.expect("promisc", "on", found->is_promiscuous ? "on" : "off");
-  }
-  if (wanted.allmulti) {
-    link.expect("allmulti", "on", found->is_allmulti ? "on" : "off");
-  }
-  if (wanted.mtu != 0) {
-    link.expect("mtu", std::to_string(wanted.mtu), std::to_string(found->mtu));
-  }
-  if (wanted.tx_queue_len != 0) {
-    link.expect("txQueueLen", std::to_string(wanted.tx_queue_len),
-                std::to_string(found->tx_queue_len));
-  }
-  if (wanted.info.bc_queue_len != 0) {
-    link.expect("bcqueuelen", std::to_string(wanted.info.bc_queue_len),
-                std::to_string(found->macvlan->bc_queue_len));
-  }
+  compare(link, wanted, *found);
   return std::move(link).take();
 }
 

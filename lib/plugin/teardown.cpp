@@ -197,7 +197,7 @@ class Teardown {
     return plugin_->collect("DEL", std::move(child), call_.config, call_.conf.cni_version, budget_);
   }
 
-  void note_step(const std::string& what, Clock::time_point start, const Result<void>& done) {
+  void note_step(const std::string& what, Clock::time_point start, const Result<void>& done) const {
     const auto took = Clock::now() - start;
     call_.timeline.step(what, std::chrono::duration_cast<std::chrono::microseconds>(took), done);
   }

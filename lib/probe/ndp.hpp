@@ -29,7 +29,7 @@ struct NdpMessage {
 
 /// Reads a packet. Nothing for one of another kind, or that a node has to discard: from behind a
 /// router, a wrong checksum, a malformed message.
-std::optional<NdpMessage> parse_ndp(std::span<const std::uint8_t> packet);
+std::optional<NdpMessage> parse_ndp(std::span<const std::uint8_t> bytes);
 
 /// "Who has `target`?" From :: it has no option, as duplicate address detection wants it.
 /// \source RFC 4862, section 5.4.2

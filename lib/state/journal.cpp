@@ -305,7 +305,8 @@ Result<std::vector<std::string>> find_unreadable(const std::string& directory) {
   std::vector<std::string> files;
   const auto names = read_directory(directory);
   for (const std::string& name : names.value_or(std::vector<std::string>())) {
-    const std::string path = directory + '/' + name;
+    std::string path = directory;
+    path.append("/").append(name);
     struct stat status {};
     const bool is_ours = is_named_like_ours(name) && name.ends_with(kSuffix) &&
                          ::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&

@@ -108,6 +108,6 @@ Result<ip::Mac> make_mac(const std::array<std::uint8_t, 2>& prefix, const cni::A
 /// for a table of others.
 Result<DesiredNic> plan_nic(const cni::NetConf& conf, const Facts& facts, const Place& place,
                             net::IfIndex nic, const std::string& ifname,
-                            const cni::AddResult& ipam);
+                            const cni::AddResult& result);
 
 }  // namespace mvr::plan
