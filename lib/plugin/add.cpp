@@ -63,7 +63,8 @@ bool could_not_execute(const Error& error) {
   return error.code == Code::ipam_failed && error.sys_errno != 0;
 }
 
-/// An error document of the plugin's, whatever its number: ours have these.
+/// True for the plugin's own error document, whose number it keeps. These three are ours: it was
+/// killed or printed no answer, its time was used up, a pipe broke. A lease may be there then.
 bool is_refusal(const Error& error) {
   return error.code != Code::ipam_failed && error.code != Code::interrupted &&
          error.code != Code::io;
