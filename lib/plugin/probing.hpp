@@ -23,6 +23,9 @@ class Prober {
   Prober(const Call& call, const Namespaces& netns, plan::Kernel& kernel, const net::Link& nic,
          const net::Link& master)
       : call_(call), netns_(netns), kernel_(kernel), nic_(nic), master_(master) {}
+  Prober(const Prober&) = delete;
+  Prober& operator=(const Prober&) = delete;
+  ~Prober() { close_later(std::move(socket_)); }
 
   /// Sends the first probes for the addresses. What does not depend on them can be done until
   /// `finish_conflicts`.

@@ -5,9 +5,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "support/print.hpp"
 #include "support/unit_dir.hpp"
 
+using mvr::close_later;
 using mvr::Code;
 using mvr::Fd;
 using mvr::read_all;
@@ -94,4 +97,19 @@ TEST_CASE("what cannot be read or written is an error", "[fd]") {
   REQUIRE_FALSE(written);
   CHECK(written.error().sys_errno == ENOSPC);
   CHECK(write_all(-1, ""));
+}
+
+TEST_CASE("a descriptor that is closed later is ours no more, and is closed", "[fd]") {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+  const Fd reader(ends[0]);
+  close_later(Fd(ends[1]));
+  CHECK_FALSE(is_open(ends[1]));
+  char byte = 0;
+  CHECK(::read(reader.get(), &byte, 1) == 0);  // the pipe's end, once the last writer is gone
+}
+
+TEST_CASE("closing nothing later does nothing", "[fd]") {
+  close_later(Fd());
+  SUCCEED();
 }

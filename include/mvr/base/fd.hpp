@@ -34,6 +34,12 @@ class Fd {
   int fd_ = -1;
 };
 
+/// Closes a descriptor whose release makes the kernel wait, as that of a packet socket does for an
+/// RCU grace period (some 10 ms), without waiting for it: io_uring(7) takes the last reference and
+/// gives it back from a worker of the kernel. Where that is refused it is an ordinary close(2).
+/// \source net/packet/af_packet.c, packet_release; io_uring/io_uring.c, io_ring_exit_work
+void close_later(Fd fd);
+
 /// Reads from the descriptor to its end. `await` is called before each read(2) and fails the whole.
 /// Fails with Code::io, and with sys_errno EFBIG when there are more than `limit` bytes.
 Result<std::string> read_all(int fd, std::size_t limit,
