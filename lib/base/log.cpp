@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cstdint>
 
 #include "mvr/base/text.hpp"
 
@@ -22,16 +23,24 @@ std::string_view to_string(LogLevel level) {
   return kNames.at(static_cast<std::size_t>(level));
 }
 
-/// RFC 3339 in UTC with microseconds.
+/// With zeros in front, so that it has this many digits.
+std::string pad(std::int64_t number, std::size_t digits) {
+  const std::string text = std::to_string(number);
+  return text.size() < digits ? std::string(digits - text.size(), '0') + text : text;
+}
+
+/// RFC 3339 in UTC with microseconds. gmtime_r(3) would read the machine's time zone first.
 std::string now() {
-  timespec time{};
-  ::clock_gettime(CLOCK_REALTIME, &time);
-  tm parts{};
-  ::gmtime_r(&time.tv_sec, &parts);
-  std::array<char, 32> date{};
-  static_cast<void>(::strftime(date.data(), date.size(), "%Y-%m-%dT%H:%M:%S", &parts));
-  const std::string micros = std::to_string(1'000'000 + time.tv_nsec / 1000).substr(1);
-  return std::string(date.data()) + '.' + micros + 'Z';
+  using namespace std::chrono;
+  const auto time = floor<microseconds>(system_clock::now());
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const auto in_day = (time - day).count();
+  const auto seconds = in_day / 1'000'000;
+  return pad(static_cast<int>(date.year()), 4) + '-' + pad(static_cast<unsigned>(date.month()), 2) +
+         '-' + pad(static_cast<unsigned>(date.day()), 2) + 'T' + pad(seconds / 3600, 2) + ':' +
+         pad(seconds / 60 % 60, 2) + ':' + pad(seconds % 60, 2) + '.' + pad(in_day % 1'000'000, 6) +
+         'Z';
 }
 
 bool is_word(std::string_view text) {
