@@ -82,19 +82,18 @@ Result<void> Budget::check() const {
 
 Result<bool> Budget::wait(int fd, short events, Clock::time_point until) const {
   for (;;) {
-    MVR_TRY(check());
     const auto left = std::min(until, deadline_) - Clock::now();
     const timespec timeout = to_timespec(std::max(left, Clock::duration::zero()));
     std::array<pollfd, 2> entries{{{fd, events, 0}, {signals_.get(), POLLIN, 0}}};
     if (::ppoll(entries.data(), entries.size(), &timeout, nullptr) < 0 && errno != EINTR) {
       return fail(sys_error(Code::io, errno, "poll"));
     }
-    if (entries[0].revents != 0) {
-      return true;
-    }
-    if (Clock::now() >= until) {
+    const auto now = Clock::now();
+    if (entries[1].revents != 0 || now >= deadline_) {
       MVR_TRY(check());
-      return false;
+    }
+    if (entries[0].revents != 0 || now >= until) {
+      return entries[0].revents != 0;
     }
   }
 }
