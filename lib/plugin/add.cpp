@@ -288,7 +288,7 @@ Result<void> make(Attempt& a) {
   MVR_TRY(route_on_node(a, ground, on_node));
   a.call.timeline.end_phase("routing");
   MVR_TRY(find_gids(a, ground, addresses));
-  MVR_TRY(prober.announce(addresses));
+  prober.announce(addresses);
   a.call.timeline.end_phase("announce");
   publish_device(a.call, ground.record);
   MVR_TRY(complete(a, ground, link, ipam));

@@ -6,9 +6,6 @@ namespace {
 
 using cni::ProbePolicy;
 
-/// Between two announcements of an address: for neighbours that lose the first one.
-constexpr std::chrono::milliseconds kAnnounceInterval{1};
-
 constexpr const char* kConflictProbe = "conflict probe";
 
 }  // namespace
@@ -21,8 +18,8 @@ Result<void> Prober::open() {
   return {};
 }
 
-probe::Options Prober::options(int attempts, std::chrono::milliseconds interval) const {
-  return {to_int(nic_.index), *nic_.mac, attempts, interval};
+probe::Options Prober::options(const cni::ProbeConf& conf) const {
+  return {to_int(nic_.index), *nic_.mac, conf.attempts, conf.interval};
 }
 
 Result<bool> Prober::has_carrier() {
@@ -36,10 +33,9 @@ Result<void> Prober::start_conflicts(const std::vector<ip::Address>& addresses) 
     return {};
   }
   MVR_TRY(open());
-  conflicts_ =
-      MVR_TRY(in(kConflictProbe, probe::ConflictProbe::start(
-                                     socket_, options(conf.attempts, conf.interval), addresses,
-                                     [this] { return has_carrier(); }, call_.budget)));
+  conflicts_ = MVR_TRY(in(kConflictProbe, probe::ConflictProbe::start(
+                                              socket_, options(conf), addresses,
+                                              [this] { return has_carrier(); }, call_.budget)));
   return {};
 }
 
@@ -86,7 +82,7 @@ Result<void> Prober::probe_gateways(const std::vector<probe::Target>& gateways) 
   MVR_TRY(open());
   const auto answers =
       MVR_TRY(in("gateway probe", probe::probe_gateways(
-                                      socket_, options(conf.attempts, conf.interval), gateways,
+                                      socket_, options(conf), gateways,
                                       [this] { return has_carrier(); }, call_.budget)));
   for (const probe::Answer& answer : answers) {
     if (!answer.mac && conf.policy == ProbePolicy::fail) {
@@ -99,22 +95,20 @@ Result<void> Prober::probe_gateways(const std::vector<probe::Target>& gateways) 
   return {};
 }
 
-Result<void> Prober::announce(const std::vector<ip::Address>& addresses) {
+void Prober::announce(const std::vector<ip::Address>& addresses) {
   const auto times = static_cast<int>(call_.conf.announce);
   if (times == 0 || addresses.empty()) {
-    return {};
+    return;
   }
   const auto run = [&]() -> Result<void> {
     MVR_TRY(open());
-    return in("announcements", probe::announce(socket_, options(times, kAnnounceInterval),
-                                               addresses, times, call_.budget));
+    return in("announcements",
+              probe::announce(socket_, {.ifindex = to_int(nic_.index), .mac = *nic_.mac}, addresses,
+                              times));
   };
-  Result<void> done = run();
-  if (!done && done.error().code != Code::interrupted) {
+  if (const Result<void> done = run(); !done) {
     call_.log.line(LogLevel::warn, done.error().msg + "; the addresses are not announced");
-    return {};
   }
-  return done;
 }
 
 }  // namespace mvr::plugin

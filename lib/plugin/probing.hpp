@@ -37,12 +37,12 @@ class Prober {
   /// Fails with Code::gateway_unreachable, or warns.
   Result<void> probe_gateways(const std::vector<probe::Target>& gateways);
 
-  /// Failures are warnings; fails only when interrupted.
-  Result<void> announce(const std::vector<ip::Address>& addresses);
+  /// Failures are warnings.
+  void announce(const std::vector<ip::Address>& addresses);
 
  private:
   Result<void> open();
-  [[nodiscard]] probe::Options options(int attempts, std::chrono::milliseconds interval) const;
+  [[nodiscard]] probe::Options options(const cni::ProbeConf& conf) const;
   Result<bool> has_carrier();
   [[nodiscard]] std::string describe_silence(const probe::Answer& answer) const;
 

@@ -68,11 +68,8 @@ Result<std::optional<Conflict>> ConflictProbe::finish(const Budget& budget) {
 }
 
 Result<void> announce(const Fd& socket, const Options& options,
-                      const std::vector<ip::Address>& addresses, int times, const Budget& budget) {
+                      const std::vector<ip::Address>& addresses, int times) {
   for (int i = 0; i < times; ++i) {
-    if (i > 0) {
-      MVR_TRY(budget.wait(-1, 0, Clock::now() + options.interval));
-    }
     for (const ip::Address& address : addresses) {
       MVR_TRY(send_announcement(socket, options, address));
     }

@@ -271,7 +271,7 @@ TEST_CASE("probes change no neighbour's cache, announcements do", "[conflict]") 
   CHECK(wire.all().size() == 6);
   CHECK(read_macs() == before);
 
-  unwrap(mvr::probe::announce(started.socket, probe_options(), kBoth, 1, started.budget));
+  unwrap(mvr::probe::announce(started.socket, probe_options(), kBoth, 1));
   CHECK(eventually([&] {
     return read_macs() == std::map<std::string, std::string>{{"172.16.11.10", kNicMac.to_string()},
                                                              {"fd00:11::10", kNicMac.to_string()}};

@@ -55,10 +55,10 @@ class ConflictProbe {
 };
 
 /// Tells the NIC's neighbours its addresses, so that they forget whoever had them before.
-/// \param times how often, `options.interval` apart
-/// Errors: Code::io (socket), interrupted.
+/// \param times how often: a neighbour may lose the first one
+/// Fails with Code::io.
 /// \source RFC 5227, section 2.3; RFC 4861, section 7.2.6
 Result<void> announce(const Fd& socket, const Options& options,
-                      const std::vector<ip::Address>& addresses, int times, const Budget& budget);
+                      const std::vector<ip::Address>& addresses, int times);
 
 }  // namespace mvr::probe
