@@ -45,16 +45,38 @@ class Listener {
   [[nodiscard]] const NetlinkTraffic& host() const { return host_; }
 
  private:
-  void note_transfer(const SystemCall& call, std::uint64_t size) {
-    if (call.number == SYS_sendmsg) {
-      const auto message = read<msghdr>(call.arguments[1]);
-      const auto part = read<iovec>(reinterpret_cast<std::uint64_t>(message.msg_iov));
-      note_requests(reinterpret_cast<std::uint64_t>(part.iov_base), size);
-    } else if (call.number == SYS_sendto) {
-      note_requests(call.arguments[1], size);
-    } else if (call.number == SYS_recvmsg || call.number == SYS_recvfrom) {
-      ++host_.messages;
-      host_.bytes += size;
+  void note_transfer(const SystemCall& call, std::uint64_t result) {
+    switch (call.number) {
+      case SYS_sendmsg:
+        note_message(call.arguments[1]);
+        break;
+      case SYS_sendto:
+        note_requests(call.arguments[1], result);
+        break;
+      case SYS_recvmsg:
+      case SYS_recvfrom:
+        note_answer(result);
+        break;
+      case SYS_recvmmsg:
+        for (std::uint64_t i = 0; i < result; ++i) {
+          note_answer(read<mmsghdr>(call.arguments[1] + i * sizeof(mmsghdr)).msg_len);
+        }
+        break;
+      default:
+        break;
+    }
+  }
+
+  void note_answer(std::uint64_t size) {
+    ++host_.messages;
+    host_.bytes += size;
+  }
+
+  void note_message(std::uint64_t address) {
+    const auto message = read<msghdr>(address);
+    for (std::size_t i = 0; i < message.msg_iovlen; ++i) {
+      const auto part = read<iovec>(reinterpret_cast<std::uint64_t>(message.msg_iov + i));
+      note_requests(reinterpret_cast<std::uint64_t>(part.iov_base), part.iov_len);
     }
   }
 

@@ -14,7 +14,7 @@ namespace mvr::test {
 /// By the sockets that the program opened in the network namespace in which it was started.
 struct NetlinkTraffic {
   std::vector<std::string> requests;  ///< "18", the type; "22 dump"
-  std::uint64_t messages = 0;         ///< received, a system call each
+  std::uint64_t messages = 0;         ///< received
   std::uint64_t bytes = 0;            ///< of them
 };
 

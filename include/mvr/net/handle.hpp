@@ -13,7 +13,6 @@
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 #include <netlink/route/rule.h>
-#include <netlink/socket.h>
 
 namespace mvr::net {
 
@@ -26,7 +25,6 @@ struct Freer {
   }
 };
 
-using SocketPtr = std::unique_ptr<nl_sock, Freer<nl_socket_free>>;
 using MessagePtr = std::unique_ptr<nl_msg, Freer<nlmsg_free>>;
 using AddressPtr = std::unique_ptr<nl_addr, Freer<nl_addr_put>>;
 using LinkPtr = std::unique_ptr<rtnl_link, Freer<rtnl_link_put>>;

@@ -3,9 +3,15 @@
 /// A netlink socket that keeps what libnl's own calls lose: errno and the kernel's extended ack.
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "mvr/base/error.hpp"
+#include "mvr/base/fd.hpp"
 #include "mvr/net/handle.hpp"
 
 namespace mvr::net {
@@ -27,6 +33,10 @@ class Socket {
   /// Sends a request that changes something and waits for the ack.
   Result<void> change(MessagePtr request);
 
+  /// Sends such requests at once. The kernel deals with them one after the other and goes on after
+  /// a failure. What each came to, in their order.
+  std::vector<Result<void>> change_all(const std::vector<MessagePtr>& requests);
+
   using OnMessage = std::function<void(nlmsghdr*)>;
 
   /// Sends a request that has one answer.
@@ -37,20 +47,26 @@ class Socket {
                     const OnMessage& on_object);
 
  private:
-  explicit Socket(SocketPtr socket) : socket_(std::move(socket)) {}
+  explicit Socket(Fd fd) : fd_(std::move(fd)) {}
 
+  /// What has come of a request so far.
   struct Outcome {
-    bool is_finished = false;
+    std::optional<Result<void>> status = {};  ///< once its answer is complete
     bool is_interrupted = false;
-    bool is_foreign = false;  ///< from a process, not the kernel
+
+    void note(nlmsghdr* message, const OnMessage& on_message);
   };
 
-  Result<void> send(nl_msg* request);
-  Result<Outcome> receive(const nlmsghdr& request, const OnMessage& on_message);
-  Result<Outcome> exchange(nl_msg* request, const OnMessage& on_message);
+  Result<void> send(std::span<nlmsghdr* const> requests);
+  Result<int> receive(std::uint32_t first, std::span<Outcome> outcomes,
+                      const OnMessage& on_message);
+  Result<void> receive_all(std::uint32_t first, std::span<Outcome> outcomes,
+                           const OnMessage& on_message);
+  std::vector<Outcome> exchange(std::span<nlmsghdr* const> requests, const OnMessage& on_message);
   void drain();
 
-  SocketPtr socket_;
+  Fd fd_;
+  std::uint32_t sequence_ = 0;  ///< of the last request
 };
 
 /// The extended ack's text in an NLMSG_ERROR or NLMSG_DONE message; empty if there is none.
