@@ -14,6 +14,8 @@
 namespace mvr {
 namespace {
 
+constexpr std::size_t kMostEntries = 4;
+
 constexpr std::array kEndingSignals = {SIGTERM, SIGINT, SIGHUP};
 
 sigset_t ending_signals() {
@@ -80,22 +82,32 @@ Result<void> Budget::check() const {
   return {};
 }
 
-Result<bool> Budget::wait(int fd, short events, Clock::time_point until) const {
+Result<bool> Budget::wait(std::span<pollfd> entries, Clock::time_point until) const {
+  std::array<pollfd, kMostEntries + 1> all{};  // and the signals, behind them
+  std::ranges::copy(entries, all.begin());
+  pollfd& signals = all.at(entries.size());
+  signals = {signals_.get(), POLLIN, 0};
   for (;;) {
     const auto left = std::min(until, deadline_) - Clock::now();
     const timespec timeout = to_timespec(std::max(left, Clock::duration::zero()));
-    std::array<pollfd, 2> entries{{{fd, events, 0}, {signals_.get(), POLLIN, 0}}};
-    if (::ppoll(entries.data(), entries.size(), &timeout, nullptr) < 0 && errno != EINTR) {
+    const int ready = ::ppoll(all.data(), entries.size() + 1, &timeout, nullptr);
+    if (ready < 0 && errno != EINTR) {
       return fail(sys_error(Code::io, errno, "poll"));
     }
     const auto now = Clock::now();
-    if (entries[1].revents != 0 || now >= deadline_) {
+    if (signals.revents != 0 || now >= deadline_) {
       MVR_TRY(check());
     }
-    if (entries[0].revents != 0 || now >= until) {
-      return entries[0].revents != 0;
+    if (ready > 0 || now >= until) {
+      std::copy_n(all.begin(), entries.size(), entries.begin());
+      return ready > 0;
     }
   }
+}
+
+Result<bool> Budget::wait(int fd, short events, Clock::time_point until) const {
+  pollfd entry{fd, events, 0};
+  return wait({&entry, 1}, until);
 }
 
 Result<std::string> read_all(int fd, std::size_t limit, const Budget& budget) {

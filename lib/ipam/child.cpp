@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -24,19 +23,6 @@ constexpr std::size_t kErrTail = 4096;
 /// For a process that was killed: longer only if it hangs in the kernel, and then we do not wait.
 constexpr std::chrono::milliseconds kReapTime{2000};
 constexpr std::chrono::milliseconds kLookAgain{2};
-
-Result<void> watch(const Fd& epoll, const Fd& fd, std::uint32_t events) {
-  if (!fd) {
-    return {};
-  }
-  epoll_event event{};
-  event.events = events;
-  event.data.fd = fd.get();
-  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) {
-    return fail(sys_error(Code::io, errno, "epoll_ctl"));
-  }
-  return {};
-}
 
 /// Reads once; at the end of the stream the descriptor is closed.
 template <std::size_t kSize>
@@ -163,35 +149,24 @@ Result<void> Child::drain(const Budget& budget, Exit& exit) {
   return {};
 }
 
-Result<void> Child::handle(int fd, const Budget& budget, Exit& exit) {
-  if (fd == streams_.in.get()) {
-    feed();
-  } else if (fd == streams_.out.get()) {
-    MVR_TRY(read_out(kOutChunk, exit));
-  } else if (fd == streams_.err.get()) {
-    MVR_TRY(read_err(kErrChunk, budget, exit));
-  }
-  return {};
-}
-
 Result<void> Child::pump(const Budget& budget, Exit& exit) {
-  const Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
-  if (!epoll) {
-    return fail(sys_error(Code::io, errno, "epoll_create"));
-  }
-  MVR_TRY(watch(epoll, streams_.in, EPOLLOUT));
-  for (const Fd* fd : {&streams_.out, &streams_.err, &pidfd_}) {
-    MVR_TRY(watch(epoll, *fd, EPOLLIN));
-  }
   for (bool has_ended = false; !has_ended;) {
-    MVR_TRY(budget.wait(epoll.get(), POLLIN, budget.deadline()));
-    std::array<epoll_event, 4> events{};
-    const int count = ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), 0);
-    for (int i = 0; i < count; ++i) {
-      const int fd = events[static_cast<std::size_t>(i)].data.fd;
-      MVR_TRY(handle(fd, budget, exit));
-      has_ended = has_ended || fd == pidfd_.get();
+    std::array<pollfd, 4> entries{{{streams_.in.get(), POLLOUT, 0},
+                                   {streams_.out.get(), POLLIN, 0},
+                                   {streams_.err.get(), POLLIN, 0},
+                                   {pidfd_.get(), POLLIN, 0}}};
+    MVR_TRY(budget.wait(entries, budget.deadline()));
+    const auto& [in, out, err, end] = entries;
+    if (in.revents != 0) {
+      feed();
     }
+    if (out.revents != 0) {
+      MVR_TRY(read_out(kOutChunk, exit));
+    }
+    if (err.revents != 0) {
+      MVR_TRY(read_err(kErrChunk, budget, exit));
+    }
+    has_ended = end.revents != 0;
   }
   return drain(budget, exit);
 }

@@ -49,7 +49,8 @@ Result<Pipe> make_pipe() {
   return pipe;
 }
 
-/// Each end of a pipe has flags of its own: the plugin's end keeps blocking.
+/// We wait for the plugin to read, but not in write(2). Each end of a pipe has flags of its own:
+/// the plugin's keeps blocking.
 Result<void> set_nonblocking(const Fd& fd) {
   if (::fcntl(fd.get(), F_SETFL, O_NONBLOCK) != 0) {
     return fail(sys_error(Code::io, errno, "fcntl O_NONBLOCK"));
@@ -141,9 +142,7 @@ Result<Process> spawn(std::string path, const std::vector<char*>& environment) {
   Pipe in = MVR_TRY(make_pipe());
   Pipe out = MVR_TRY(make_pipe());
   Pipe err = MVR_TRY(make_pipe());
-  for (const Fd* ours : {&in.writer, &out.reader, &err.reader}) {
-    MVR_TRY(set_nonblocking(*ours));
-  }
+  MVR_TRY(set_nonblocking(in.writer));
   // An inherited SIG_IGN would let the kernel reap the child, and its exit status with it.
   static_cast<void>(::signal(SIGCHLD, SIG_DFL));
   const std::array<char*, 2> arguments{path.data(), nullptr};

@@ -24,9 +24,9 @@ struct Process {
 /// environment.
 std::vector<char*> make_environment(std::vector<std::string>& variables);
 
-/// Executes `path` in a process group of its own that is killed when we die. Our ends of the pipes
-/// do not block. Fails with Code::ipam_failed when it cannot be executed (no process is left then),
-/// with Code::io when there are no pipes or processes to be had.
+/// Executes `path` in a process group of its own that is killed when we die. Our end of its
+/// standard input does not block. Fails with Code::ipam_failed when it cannot be executed (no
+/// process is left then), with Code::io when there are no pipes or processes to be had.
 Result<Process> spawn(std::string path, const std::vector<char*>& environment);
 
 }  // namespace mvr::ipam

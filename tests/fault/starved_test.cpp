@@ -253,7 +253,6 @@ TEST_CASE("ADD when something is used up for good", "[starved]") {
                                         {{"pipe2", "socket", "openat"}, ENFILE},
                                         {{"flock"}, ENOLCK},
                                         {{"ppoll", "poll"}, ENOMEM},
-                                        {{"epoll_ctl"}, ENOMEM},
                                         {{"renameat", "renameat2"}, EIO},
                                         {{"newfstatat"}, EIO},
                                         {{"read"}, EIO}};

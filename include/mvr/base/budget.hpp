@@ -5,7 +5,10 @@
 /// needed.
 #pragma once
 
+#include <poll.h>
+
 #include <chrono>
+#include <span>
 
 #include "mvr/base/fd.hpp"
 
@@ -32,6 +35,10 @@ class Budget {
   /// Waits until `fd` has one of `events` (as in poll(2)) or the moment `until` has come; true when
   /// the descriptor is ready. `fd` -1 only waits. Fails as `check` does.
   [[nodiscard]] Result<bool> wait(int fd, short events, Clock::time_point until) const;
+
+  /// The same for several descriptors, at most four; those of -1 are passed over. `revents` says
+  /// which are ready.
+  [[nodiscard]] Result<bool> wait(std::span<pollfd> entries, Clock::time_point until) const;
 
   [[nodiscard]] Clock::time_point deadline() const { return deadline_; }
 

@@ -57,7 +57,6 @@ class Child {
   Result<void> open_pidfd();
   void feed();
   Result<void> pump(const Budget& budget, Exit& exit);
-  Result<void> handle(int fd, const Budget& budget, Exit& exit);
   Result<void> drain(const Budget& budget, Exit& exit);
   Result<std::size_t> read_out(std::size_t limit, Exit& exit);
   Result<std::size_t> read_err(std::size_t limit, const Budget& budget, Exit& exit);
