@@ -87,6 +87,27 @@ bool is_equivalent(net::Rule found, const net::Rule& wanted) {
   return found == wanted;
 }
 
+/// The route that the kernel has made with the address in main, if others may not change it: with a
+/// table of ours for the NIC, what is bound to nothing would reach the rail by the overlay NIC.
+std::optional<net::Route> find_connected(const net::IfAddress& address) {
+  const bool has_subnet = address.prefix.length < ip::bits(address.prefix.family());
+  if (address.metric == 0 || !has_subnet) {
+    return std::nullopt;
+  }
+  net::Route route;
+  route.dst = address.prefix.network();
+  route.nic = address.index;
+  route.metric = address.metric;
+  return route;
+}
+
+/// Its source is the first address of the subnet in IPv4, and none in IPv6.
+bool has_connected(const PodState& pod, const net::Route& wanted) {
+  return std::ranges::any_of(pod.routes, [&](const net::Route& route) {
+    return has_same_key(route, wanted) && route.nic == wanted.nic && !route.gateway;
+  });
+}
+
 template <typename T>
 bool has_equivalent(const std::vector<T>& objects, const T& wanted) {
   return std::ranges::any_of(objects, [&](const T& found) { return is_equivalent(found, wanted); });
@@ -150,8 +171,11 @@ std::vector<Mismatch> verify_addresses(const std::vector<net::IfAddress>& wanted
     });
     if (found == pod.addresses.end()) {
       comparison.expect("", "it", kMissing);
-    } else {
+    } else if (found->metric != address.metric) {
       comparison.expect("metric", std::to_string(address.metric), std::to_string(found->metric));
+    } else if (const auto route = find_connected(address); route && !has_connected(pod, *route)) {
+      all.push_back(
+          {"route", "", describe(*route, pod.name_of(route->nic)), find_similar(*route, pod)});
     }
     append(all, std::move(comparison).take());
   }

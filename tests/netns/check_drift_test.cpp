@@ -93,6 +93,7 @@ TEST_CASE("CHECK finds another MTU, also where results have none", "[check][drif
 TEST_CASE("CHECK finds a link that is down, and the routes that went with it", "[check][drift]") {
   const Drifted world("link set net1 down\n");
   check_finds(world.runtime, {{"link state", "wanted up", "found down"},
+                              {"172.16.11.0/24 dev net1", "table main", "found nothing"},
                               {"172.16.11.0/24 dev net1", "table 101", "found nothing"},
                               {"default via 172.16.11.254", "table 101", "found nothing"}});
 }
@@ -154,6 +155,14 @@ TEST_CASE("CHECK finds an address of another prefix length", "[check][drift]") {
 TEST_CASE("CHECK finds another metric of the connected route", "[check][drift]") {
   const Drifted world("addr change 172.16.11.10/24 dev net1 metric 7\n");
   check_finds(world.runtime, {{"address 172.16.11.10/24 metric", "wanted 101", "found 7"}});
+}
+
+TEST_CASE("CHECK finds that main has no connected route of the NIC", "[check][drift]") {
+  check_finds_route("route del 172.16.11.0/24 dev net1 table main\n",
+                    {"wanted 172.16.11.0/24 dev net1 metric 101 table main", "nothing"});
+  check_finds_route("route replace 172.16.11.0/24 via 169.254.1.1 dev eth0 metric 101\n",
+                    {"wanted 172.16.11.0/24 dev net1 metric 101 table main",
+                     "found 172.16.11.0/24 via 169.254.1.1 dev eth0 metric 101 table main"});
 }
 
 TEST_CASE("CHECK finds that the NIC's table has no default", "[check][drift]") {

@@ -39,8 +39,8 @@ struct LinkExpectation {
 /// The link alone: existence, kind, mode, master, MAC, MTU, queue lengths, up, and our marks.
 std::vector<Mismatch> verify_link(const LinkExpectation& wanted, const net::Link* found);
 
-/// Addresses of the NIC, with the metric of their connected routes. Others on the NIC are no
-/// difference: later plugins may add some.
+/// Addresses of the NIC, with the metric of their connected routes, and those routes in main where
+/// the NIC has a table. Others on the NIC are no difference: later plugins may add some.
 std::vector<Mismatch> verify_addresses(const std::vector<net::IfAddress>& wanted,
                                        const PodState& pod);
 
