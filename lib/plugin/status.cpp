@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // STATUS: could an ADD succeed now?
 #include "mvr/plan/facts.hpp"
+#include "mvr/state/journal.hpp"
 #include "plugin/call.hpp"
 #include "plugin/delegate.hpp"
 #include "plugin/rdma.hpp"
@@ -32,6 +33,10 @@ Result<void> check_master(const Call& call) {
   return check_rdma(call, *kernel, master);
 }
 
+Result<void> check_state(const Call& call) {
+  return state::check_writable(call.conf.state_dir);
+}
+
 Result<void> check_ipam(const Call& call) {
   return call_ipam(call, "STATUS", call.budget);
 }
@@ -39,7 +44,7 @@ Result<void> check_ipam(const Call& call) {
 }  // namespace
 
 Result<void> status(const Call& call) {
-  for (const auto check : {check_master, check_ipam}) {
+  for (const auto check : {check_master, check_state, check_ipam}) {
     Result<void> done = check(call);
     const bool says_limited = !done && done.error().code == Code::limited;
     if (!done && !says_limited) {

@@ -281,6 +281,22 @@ Result<void> Journal::remove() {
   return {};
 }
 
+Result<void> check_writable(const std::string& directory) {
+  const Result<Fd> opened = open_checked(directory);
+  const bool is_missing = !opened && opened.error().sys_errno == ENOENT;
+  if (!opened && !is_missing) {
+    return fail(opened.error());
+  }
+  const std::string parent =
+      directory.substr(0, directory.rfind('/', directory.find_last_not_of('/'))) + '/';
+  const std::string& place = is_missing ? parent : directory;
+  if (::faccessat(AT_FDCWD, place.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
+    const char* what = is_missing ? "create stateDir " : "write to stateDir ";
+    return fail(sys_error(Code::io, errno, what + directory));
+  }
+  return {};
+}
+
 Result<int> remove_debris(const std::string& directory) {
   const Result<Fd> opened = open_checked(directory);
   if (!opened) {

@@ -62,6 +62,38 @@ TEST_CASE("STATUS says 50 when the master is missing, down or unfit", "[status]"
   check_unavailable(status(), rail_master(1));
 }
 
+TEST_CASE("STATUS says 50 when no journal could be written", "[status]") {
+  const OnePod world;
+  const std::string dir = "/run/test/other";
+  const auto mount = [&](const std::string& options) {
+    fs::create_directories(dir);
+    REQUIRE(run({.argv = {"mount", "-t", "tmpfs", "-o", options, "none", dir}}).status == 0);
+  };
+  std::string named = dir;
+  SECTION("the directory can be written by others") {
+    mount("mode=777");
+  }
+  SECTION("the directory is read-only") {
+    mount("mode=700,ro");
+  }
+  SECTION("the directory would have to be made where nothing can be") {
+    mount("mode=700,ro");
+    named += "/state";
+  }
+  SECTION("the directory would have to be made where nothing is") {
+    named += "/state";
+  }
+  check_unavailable(status({{"stateDir", named}}), named);
+  CHECK(world.changes().empty());
+}
+
+TEST_CASE("STATUS makes no state directory", "[status]") {
+  const OnePod world;
+  fs::create_directories("/run/test/other");
+  check_ok(status({{"stateDir", "/run/test/other/state"}}));
+  CHECK_FALSE(fs::exists("/run/test/other/state"));
+}
+
 TEST_CASE("STATUS says 50 when IPAM is missing or not ready, 51 when IPAM does", "[status]") {
   const OnePod world;
   check_unavailable(status({{"ipam", {{"type", "no-such-ipam"}}}}), "no-such-ipam");

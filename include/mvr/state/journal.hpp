@@ -122,6 +122,11 @@ class Journal {
   std::optional<Record> record_;
 };
 
+/// Fails with Code::io if an ADD could write no journal there: what is at the path cannot be
+/// believed, or written to, or is not there and cannot be made. Makes nothing. A lack of room shows
+/// later.
+Result<void> check_writable(const std::string& directory);
+
 /// Whether the record may be there all the same when `Journal::open` has failed so. What is at its
 /// place may also be something that no ADD has written.
 bool may_be_there(const Error& error);
