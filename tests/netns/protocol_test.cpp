@@ -68,6 +68,14 @@ TEST_CASE("VERSION does not wait for standard input", "[protocol]") {
   CHECK(output.out == std::string(kVersionDocument) + "\n");
 }
 
+TEST_CASE("VERSION fails when nobody can read it", "[protocol]") {
+  isolate();
+  const std::string redirection = GENERATE(">&-", "> /dev/full");
+  const Output output = run({.argv = {"sh", "-c", "exec \"$0\" " + redirection, plugin_path()},
+                             .env = {{"CNI_COMMAND", "VERSION"}}});
+  CHECK(output.status == 1);
+}
+
 TEST_CASE("without a verb there is help on standard error, and success", "[protocol]") {
   isolate();
   const auto env = GENERATE(std::map<std::string, std::string>{},

@@ -62,6 +62,13 @@ TEST_CASE("STATUS says 50 when the master is missing, down or unfit", "[status]"
   check_unavailable(status(), rail_master(1));
 }
 
+TEST_CASE("STATUS says 50 when the RDMA is not there that the network insists on", "[status]") {
+  const OnePod world;
+  check_unavailable(status({{"rdma", "exclusive"}}), "rdma \"exclusive\"");
+  check_unavailable(status({{"rdma", {{"device", "mlx5_77"}}}}), "RDMA");
+  CHECK(world.changes().empty());
+}
+
 TEST_CASE("STATUS says 50 when no journal could be written", "[status]") {
   const OnePod world;
   const std::string dir = "/run/test/other";
@@ -92,6 +99,32 @@ TEST_CASE("STATUS makes no state directory", "[status]") {
   fs::create_directories("/run/test/other");
   check_ok(status({{"stateDir", "/run/test/other/state"}}));
   CHECK_FALSE(fs::exists("/run/test/other/state"));
+}
+
+TEST_CASE("STATUS and GC do not look at what they do not need", "[status][gc]") {
+  const std::string verb = GENERATE("STATUS", "GC");
+  const OnePod world;
+  Call call = make_call(verb, valid(json::array()));
+  call.container_id = "../no id";
+  call.netns = "/nowhere";
+  call.ifname = "much-too-long-a-name";
+  call.args = "rubbish";
+  call.config["ipam"] = nullptr;
+  check_ok(run_plugin(call));
+  CHECK(world.changes().empty());
+}
+
+TEST_CASE("STATUS and GC need the network's name", "[status][gc]") {
+  const std::string verb = GENERATE("STATUS", "GC");
+  const json name = GENERATE(json(), json(""), json("a/b"));
+  const OnePod world;
+  Call call = make_call(verb, valid(json::array()));
+  call.config["name"] = name;
+  const Answer answer = run_plugin(call);
+  INFO(answer);
+  CHECK(answer.code() == kBadConfig);
+  CHECK(answer.message().find("name") != std::string::npos);
+  CHECK(world.changes().empty());
 }
 
 TEST_CASE("STATUS says 50 when IPAM is missing or not ready, 51 when IPAM does", "[status]") {
