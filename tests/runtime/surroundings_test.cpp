@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Runtimes start plugins from containers, with closed streams, odd limits and signals. None of
+/// that is the plugin's own choice, and it works all the same.
+#include "support/surroundings.hpp"
+
+#include "support/catch.hpp"
+#include "support/link_wanted.hpp"
+#include "support/refusal.hpp"
+
+using namespace mvr::test;
+
+namespace {
+
+/// Every verb from there: each succeeds, and in the end nothing is left.
+void expect_all_verbs(const std::string& lines) {
+  OnePod world;
+  json config = rail_config(1);
+  config["cniVersion"] = "1.1.0";
+  const auto call = [&](const std::string& verb) {
+    Answer answer = run_surrounded(world.runtime.call(verb, "net1", config), lines);
+    INFO(lines << '\n' << verb << ' ' << answer);
+    CHECK(answer.ok());
+    return answer;
+  };
+  CHECK(call("VERSION").body.at("cniVersion") == "1.1.0");
+  call("STATUS");
+  CHECK(world.changes() == "");
+  config["prevResult"] = call("ADD").body;
+  check_routing(world.pod, wanted_nics({1}));
+  const json attached = snapshot_world({"pod"});
+  call("CHECK");
+  config["cni.dev/valid-attachments"] = {{{"containerID", kContainerId}, {"ifname", "net1"}}};
+  call("GC");
+  CHECK(difference(attached, snapshot_world({"pod"})) == "");
+  call("DEL");
+  CHECK(world.changes() == "");
+}
+
+}  // namespace
+
+TEST_CASE("every verb works with other files around it", "[surroundings]") {
+  expect_all_verbs(GENERATE(as<std::string>{}, "mount -o remount,bind,ro /",
+                            "mount -t tmpfs none /sys", "mount -t tmpfs none /etc",
+                            "mount -t tmpfs none /dev", "mount -t tmpfs none /tmp",
+                            "mount -t proc -o hidepid=2 none /proc"));
+}
+
+TEST_CASE("every verb works from a working directory that is of no use", "[surroundings]") {
+  expect_all_verbs(GENERATE(as<std::string>{}, "mkdir -p /run/gone; cd /run/gone; rmdir /run/gone",
+                            "mkdir -p /run/test/scratch/shut; chmod 0 /run/test/scratch/shut\n"
+                            "cd /run/test/scratch/shut",
+                            "cd /proc/self/fd"));
+}
+
+TEST_CASE("every verb works with next to no environment, and with a lot of it", "[surroundings]") {
+  expect_all_verbs(GENERATE(as<std::string>{}, "unset HOME", "unset PATH HOME PWD OLDPWD",
+                            "export HOME=/nowhere TMPDIR=/nowhere TZ=/nowhere",
+                            "export LC_ALL=tr_TR.UTF-8 LANG=de_DE LANGUAGE=ja",
+                            "x=$(head -c 100000 /dev/zero | tr '\\0' x)\n"
+                            "for i in 1 2 3 4 5 6 7 8 9; do export LONG_$i=$x; done",
+                            "for i in $(seq 5000); do export MANY_$i=$i; done"));
+}
+
+TEST_CASE("every verb works with the limits that it inherits", "[surroundings]") {
+  expect_all_verbs(GENERATE(as<std::string>{}, "ulimit -n 24", "ulimit -s 256", "ulimit -c 0",
+                            "umask 0777", "umask 0000", "exec setpriv --no-new-privs \"$0\"",
+                            "exec nice -n 19 \"$0\""));
+}
+
+TEST_CASE("every verb works with the signals that it inherits", "[surroundings]") {
+  expect_all_verbs(GENERATE(as<std::string>{}, "trap '' PIPE TERM INT HUP CHLD ALRM",
+                            "exec env --block-signal \"$0\"",
+                            "exec env --ignore-signal --block-signal=CHLD \"$0\""));
+}
+
+TEST_CASE("every verb works as the first process of a PID namespace", "[surroundings]") {
+  expect_all_verbs(GENERATE(as<std::string>{}, "exec unshare --pid --fork \"$0\"",
+                            "exec unshare --pid --fork --mount-proc \"$0\"",
+                            "exec unshare --ipc --uts --cgroup \"$0\""));
+}
+
+TEST_CASE("every verb works without standard error", "[surroundings]") {
+  expect_all_verbs(GENERATE(as<std::string>{}, "exec 2>&-", "exec 2>/dev/full",
+                            "mount -t tmpfs none /dev\nexec 2>&-"));
+}
+
+TEST_CASE("without /proc every verb says what is missing, but VERSION", "[surroundings]") {
+  const std::string lines = "mount -t tmpfs none /proc";
+  const std::string verb = GENERATE("ADD", "DEL", "STATUS", "GC");
+  const OnePod world;
+  json config = rail_config(1);
+  config["cniVersion"] = "1.1.0";
+  config["cni.dev/valid-attachments"] = json::array();
+  const Answer answer = run_surrounded(world.runtime.call(verb, "net1", config), lines);
+  INFO(verb << ' ' << answer);
+  CHECK(answer.code() == (verb == "STATUS" ? 50 : 8));
+  expect_words(answer.message(), {"/proc/", "/ns/net: No such file or directory"});
+  CHECK(world.changes() == "");
+  CHECK(run_surrounded({.verb = "VERSION"}, lines).ok());
+}
