@@ -18,6 +18,15 @@ constexpr std::size_t kMostEntries = 4;
 
 constexpr std::array kEndingSignals = {SIGTERM, SIGINT, SIGHUP};
 
+/// What a write may raise that nobody can take or that grows beyond a limit (RLIMIT_FSIZE). It
+/// fails as well, which can be undone; dying cannot.
+constexpr std::array kWriteSignals = {SIGPIPE, SIGXFSZ};
+
+bool set_write_signals(sighandler_t handler) {
+  return std::ranges::none_of(kWriteSignals,
+                              [&](int number) { return ::signal(number, handler) == SIG_ERR; });
+}
+
 sigset_t ending_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -57,7 +66,7 @@ void Budget::set_limit(std::chrono::milliseconds limit) {
 
 Result<Budget> Budget::start(std::chrono::milliseconds limit) {
   const sigset_t set = ending_signals();
-  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0 || ::signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+  if (::sigprocmask(SIG_BLOCK, &set, nullptr) != 0 || !set_write_signals(SIG_IGN)) {
     return fail(sys_error(Code::io, errno, "sigprocmask"));
   }
   Fd signals(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -119,7 +128,7 @@ Result<std::string> read_all(int fd, std::size_t limit, const Budget& budget) {
 
 void restore_default_signals() {
   const sigset_t set = ending_signals();
-  static_cast<void>(::signal(SIGPIPE, SIG_DFL));
+  set_write_signals(SIG_DFL);
   ::sigprocmask(SIG_UNBLOCK, &set, nullptr);
 }
 

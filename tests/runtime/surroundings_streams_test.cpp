@@ -100,6 +100,29 @@ TEST_CASE("a signal that its parent has blocked or ignored ends an ADD", "[surro
   CHECK(world.changes() == "");
 }
 
+TEST_CASE("a file that may not grow is an error or a line less, and no death", "[surroundings]") {
+  PodWorld world(1);
+  SECTION("the journal") {
+    const Answer added =
+        run_surrounded(world.make_call("ADD", "net1", rail_config(1)), "ulimit -f 0");
+    INFO(added);
+    CHECK(added.code() == 5);
+    expect_words(added.message(), {"journal", "File too large (EFBIG)"});
+  }
+  SECTION("the log") {
+    const std::string file = std::string(kScratchDir) + "/log";
+    put_file(file, std::string(1 << 20, '\n'));
+    json config = rail_config(1);
+    config["logFile"] = file;
+    const Answer added = run_surrounded(world.make_call("ADD", "net1", config), "ulimit -f 1024");
+    INFO(added);
+    CHECK(added.ok());
+    config["prevResult"] = added.body;
+    CHECK(run_surrounded(world.make_call("DEL", "net1", config), "ulimit -f 1024").ok());
+  }
+  CHECK(world.changes() == "");
+}
+
 TEST_CASE("IPAM is started with the signals of a program's birth", "[surroundings]") {
   PodWorld world(1);
   const FakeIpam ipam;

@@ -18,8 +18,8 @@ using Clock = std::chrono::steady_clock;
 
 class Budget {
  public:
-  /// Blocks SIGTERM, SIGINT and SIGHUP, which end waiting from now on, ignores SIGPIPE, and starts
-  /// the time.
+  /// Blocks SIGTERM, SIGINT and SIGHUP, which end waiting from now on, ignores SIGPIPE and SIGXFSZ,
+  /// and starts the time.
   static Result<Budget> start(std::chrono::milliseconds limit);
 
   /// The configuration's `timeout`, once it has been read; counted from the start.
