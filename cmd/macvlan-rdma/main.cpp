@@ -12,12 +12,18 @@
 
 namespace {
 
+/// Something that takes no output; a root directory without devices has itself at least.
+int open_nothing() {
+  const int fd = ::open("/dev/null", O_RDONLY);
+  return fd >= 0 ? fd : ::open("/", O_RDONLY);
+}
+
 /// A runtime may start us with a standard stream closed. The next file we open would take its
 /// number and, through IPAM's standard error, its output.
 void fill_standard_streams() {
   int fd = -1;
   do {
-    fd = ::open("/dev/null", O_RDONLY);
+    fd = open_nothing();
   } while (fd >= 0 && fd <= STDERR_FILENO);
   if (fd >= 0) {
     ::close(fd);
