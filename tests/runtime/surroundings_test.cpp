@@ -68,6 +68,16 @@ TEST_CASE("every verb works with the limits that it inherits", "[surroundings]")
                             "exec nice -n 19 \"$0\""));
 }
 
+TEST_CASE("every verb works with three capabilities, and however it is scheduled",
+          "[surroundings]") {
+  const std::string with = "exec setpriv --inh-caps=-all --bounding-set=-all,";
+  expect_all_verbs(
+      GENERATE_COPY(as<std::string>{}, with + "+net_admin,+net_raw,+sys_admin \"$0\"",
+                    "exec ionice -c 3 \"$0\"", "exec prlimit --memlock=0 --rtprio=0 \"$0\"",
+                    "exec unshare --time --monotonic 100000000 --boottime 100000000 --fork \"$0\"",
+                    "exec 3<&0 4<&0 5>&1 6>&2 7<&0 8>&1 9>&2"));
+}
+
 TEST_CASE("every verb works with the signals that it inherits", "[surroundings]") {
   expect_all_verbs(GENERATE(as<std::string>{}, "trap '' PIPE TERM INT HUP CHLD ALRM",
                             "exec env --block-signal \"$0\"",
@@ -98,4 +108,36 @@ TEST_CASE("without /proc every verb says what is missing, but VERSION", "[surrou
   expect_words(answer.message(), {"/proc/", "/ns/net: No such file or directory"});
   CHECK(world.changes() == "");
   CHECK(run_surrounded({.verb = "VERSION"}, lines).ok());
+}
+
+TEST_CASE("who may not change the kernel is told what, and has changed nothing", "[surroundings]") {
+  const auto [lines, code, word] = GENERATE(table<std::string, int, std::string>(
+      {{"mount --bind /proc/sys /proc/sys\nmount -o remount,bind,ro /proc/sys", 101,
+        "rp_filter = 2: Read-only file system"},
+       {"mount -t proc -o subset=pid none /proc", 101, "rp_filter = 2: No such file or directory"},
+       {"mount -o remount,bind,ro /run", 5, "stateDir /run/test/state: Read-only file system"},
+       {"exec setpriv --reuid 1000 --clear-groups --inh-caps=-all \"$0\"", 8,
+        "enter netns /run/netns/pod: Operation not permitted"}}));
+  OnePod world;
+  const Call call = world.runtime.call("ADD", "net1", rail_config(1));
+  const Answer added = run_surrounded(call, lines);
+  INFO(lines << '\n' << added);
+  expect_error(added, code);
+  expect_words(added.message(), {"net1: ", word});
+  CHECK(world.changes() == "");
+}
+
+TEST_CASE("a DEL that cannot remove its journal is not done, and the next one is",
+          "[surroundings]") {
+  OnePod world;
+  const std::string version = GENERATE("0.3.1", "1.0.0");
+  add_or_fail(world.runtime, 1, {{"cniVersion", version}, {"ipam", nullptr}});
+  const Call call = world.runtime.call("DEL", "net1");
+  const Answer answer = run_surrounded(call, "mount -o remount,bind,ro /run");
+  INFO(answer);
+  CHECK(answer.code() == 5);
+  expect_words(answer.message(), {"journal ", "Read-only file system"});
+  CHECK(read_link("pod", "net1").is_null());
+  check_ok(run_plugin(call));
+  CHECK(world.changes() == "");
 }
