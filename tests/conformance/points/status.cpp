@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// STATUS: ready for ADD or not.
+#include "point.hpp"
+
+namespace conformance {
+
+namespace {
+
+constexpr auto kStatus = "CNI SPEC 1.1.0, section 2, STATUS";
+
+void status_ready(Trial& trial) {
+  trial.silent(trial.node_call("STATUS"));
+}
+
+void status_bare(Trial& trial) {
+  Call call = trial.node_call("STATUS");
+  for (const char* name : {"CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS"}) {
+    call.env.erase(name);
+  }
+  trial.silent(call);
+}
+
+void status_changes_nothing(Trial& trial) {
+  trial.add();
+  const View before = trial.view();
+  trial.silent(trial.node_call("STATUS"));
+  expect_same(before, trial.view(), "after STATUS");
+}
+
+}  // namespace
+
+Points status_points() {
+  return {
+      {"status-ready", Level::must, kFrom_1_1,
+       "STATUS of a plugin that is ready succeeds and prints nothing", kStatus, status_ready},
+      {"status-bare", Level::must, kFrom_1_1, "STATUS needs no variables of a container", kStatus,
+       status_bare},
+      {"status-changes-nothing", Level::must, kFrom_1_1, "STATUS changes nothing", kStatus,
+       status_changes_nothing},
+  };
+}
+
+}  // namespace conformance
