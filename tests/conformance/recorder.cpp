@@ -58,12 +58,13 @@ else
 fi
 echo "$status" >"$calls/$n/status"
 cat "$calls/$n/output"
+echo "$words" >&2
 exit "$status"
 )";
 
 std::string script(const fs::path& program) {
   return "#!/bin/sh\ncalls=" + kCalls + " answers=" + kAnswers + " plugin='" + program.string() +
-         "'" + kScript;
+         "' words='" + kRecorderWords + "'" + kScript;
 }
 
 Environment parse_environment(const std::string& text) {

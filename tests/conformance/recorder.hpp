@@ -12,6 +12,9 @@
 
 namespace conformance {
 
+/// What the recorder writes to standard error, a line for each call.
+inline constexpr const char* kRecorderWords = "conformance: IPAM is called";
+
 /// What the IPAM plugin was called with, and what it said.
 struct IpamCall {
   Environment env = {};

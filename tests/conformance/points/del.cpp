@@ -46,6 +46,25 @@ void del_twice(Trial& trial) {
   trial.silent(del.with_env("CNI_NETNS", ""));
 }
 
+void del_at_once(Trial& trial) {
+  const json first = trial.add(trial.call("ADD", trial.pod(1)));
+  const json second = trial.add(trial.call("ADD", trial.pod(2)));
+  const auto [one, two] = trial.run_both(trial.call("DEL", trial.pod(1), first),
+                                         trial.call("DEL", trial.pod(2), second));
+  expect(one.ok() && two.ok(), "success of both", one.out + " and " + two.out);
+  expect(trial.link(trial.pod(1)).is_null() && trial.link(trial.pod(2)).is_null(),
+         "no interface in either pod", "one or two");
+  expect_no_lease(trial);
+}
+
+void del_other_version(Trial& trial) {
+  trial.add();
+  const Version oldest = trial.subject().supported.front();
+  trial.silent(trial.call("DEL").with({{"cniVersion", to_text(oldest)}}));
+  expect_no_link(trial);
+  expect_no_lease(trial);
+}
+
 void del_never_added(Trial& trial) {
   trial.silent(trial.call("DEL"));
 }
@@ -148,6 +167,11 @@ Points del_points() {
        del_no_prev_result},
       {"del-twice", Level::must, kOnce,
        "DEL can be repeated, also with an empty CNI_NETNS as containerd does", kDel, del_twice},
+      {"del-at-once", Level::must, kOnce, "Two pods are deleted at the same time",
+       "CNI SPEC 1.1.0, section 3, Lifecycle & Ordering", del_at_once},
+      {"del-other-version", Level::custom, kOnce,
+       "DEL undoes an ADD that was in another version, as after an upgrade", "Kubernetes practice",
+       del_other_version},
       {"del-never-added", Level::must, kOnce, "DEL of what was never added succeeds", kDel,
        del_never_added},
       {"del-link-gone", Level::must, kOnce, "DEL succeeds when the interface is gone", kDel,

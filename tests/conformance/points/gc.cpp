@@ -69,6 +69,17 @@ void gc_unknown_attachments(Trial& trial) {
   expect_same(before, trial.view(), "after GC");
 }
 
+void gc_either_key(Trial& trial) {
+  trial.add();
+  const View before = trial.view();
+  for (const char* key : {"cni.dev/valid-attachments", "cni.dev/attachments"}) {
+    json config = trial.gc_call({trial.pod()}).config();
+    config.erase(key);
+    trial.silent(trial.node_call("GC").with_input(config.dump()));
+    expect_same(before, trial.view(), std::string("after GC without ") + key);
+  }
+}
+
 /// The outcome is the plugin's choice, and so is what becomes of dead ones; the living are not.
 void gc_no_list(Trial& trial) {
   trial.add();
@@ -96,6 +107,9 @@ Points gc_points() {
       {"gc-unknown-attachments", Level::must, kFrom_1_1,
        "GC takes a list that names attachments which the plugin never saw", kGc,
        gc_unknown_attachments},
+      {"gc-either-key", Level::custom, kFrom_1_1,
+       "GC takes the list under its name and under that of the tagged specification",
+       "libcni practice (GCNetworkList)", gc_either_key},
       {"gc-no-list", Level::custom, kFrom_1_1, "GC without the list does not harm the living",
        "cnitool gc", gc_no_list},
   };

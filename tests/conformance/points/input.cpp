@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// Standard input: what is no configuration, and what is one although it looks odd.
+#include <cctype>
 #include <cstdio>
 
 #include "point.hpp"
@@ -82,6 +83,15 @@ void stdin_trailing(Trial& trial) {
   }
 }
 
+void stdin_bom(Trial& trial) {
+  trial.refused(trial.call("ADD").with_input("\xef\xbb\xbf" + trial.config().dump()), {6});
+}
+
+void stdin_doubled_keys(Trial& trial) {
+  std::string config = trial.config().dump();
+  expect_accepted(trial, config.replace(0, 1, R"({"name":"../other","cniVersion":"9",)"));
+}
+
 void stdin_white_space(Trial& trial) {
   expect_accepted(trial, "\n\t " + trial.config().dump(8) + "\r\n\n");
 }
@@ -92,6 +102,18 @@ void stdin_escapes(Trial& trial) {
 
 void stdin_huge(Trial& trial) {
   expect_accepted(trial, json{{"args", {{"cni", {{"labels", std::string(1U << 20U, 'x')}}}}}});
+}
+
+/// The configuration with the first letter of each key in upper case.
+void key_case(Trial& trial) {
+  const json usual = trial.config();
+  json config = json::object();
+  for (const auto& [key, value] : usual.items()) {
+    std::string other = key;
+    other[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(other[0])));
+    config[other] = value;
+  }
+  expect_accepted(trial, config.dump());
 }
 
 void key_unknown(Trial& trial) {
@@ -161,6 +183,10 @@ Points input_points() {
        stdin_no_object},
       {"stdin-trailing", Level::custom, kOnce, "Something after the JSON object is code 6", kSkel,
        stdin_trailing},
+      {"stdin-bom", Level::custom, kOnce, "A byte order mark before the JSON object is code 6",
+       kSkel, stdin_bom},
+      {"stdin-doubled-keys", Level::custom, kOnce, "Of a key that comes twice the last one counts",
+       kSkel, stdin_doubled_keys},
       {"stdin-white-space", Level::must, kOnce, "White space around and in the JSON is fine",
        "RFC 8259, section 2", stdin_white_space},
       {"stdin-escapes", Level::must, kOnce,
@@ -168,6 +194,8 @@ Points input_points() {
        "RFC 8259, section 7", stdin_escapes},
       {"stdin-huge", Level::custom, kOnce, "A megabyte of arguments for others is fine",
        "libcni practice (Multus)", stdin_huge},
+      {"key-case", Level::custom, kOnce, "Keys can differ in upper and lower case", kSkel,
+       key_case},
       {"key-unknown", Level::custom, kOnce, "Unknown keys are ignored", kSkel, key_unknown},
       {"key-capabilities", Level::custom, kOnce,
        "The key capabilities, which libcni leaves in, is ignored", "libcni practice",

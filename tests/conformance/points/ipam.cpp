@@ -2,8 +2,10 @@
 /// \file
 /// Delegation to an IPAM plugin: who is called, and with what.
 #include <algorithm>
+#include <filesystem>
 
 #include "point.hpp"
+#include "world.hpp"
 
 namespace conformance {
 
@@ -19,12 +21,20 @@ std::string verbs_of(const Trial& trial) {
   return verbs.empty() ? "no call" : verbs;
 }
 
-/// The first of IPAM's calls with a verb. A plugin may repeat one in an older version, for an IPAM
-/// plugin that does not know the configuration's.
-IpamCall first_call(const Trial& trial, const std::string& verb) {
-  const std::vector<IpamCall> calls = trial.ipam().calls(verb);
+std::vector<IpamCall> some_calls(const Trial& trial, const std::string& verb) {
+  std::vector<IpamCall> calls = trial.ipam().calls(verb);
   expect(!calls.empty(), "IPAM called with " + verb, verbs_of(trial));
-  return calls.front();
+  return calls;
+}
+
+/// The first and the last of IPAM's calls with a verb differ where a plugin repeats one in an older
+/// version, for an IPAM plugin that does not know the configuration's.
+IpamCall first_call(const Trial& trial, const std::string& verb) {
+  return some_calls(trial, verb).front();
+}
+
+IpamCall last_call(const Trial& trial, const std::string& verb) {
+  return some_calls(trial, verb).back();
 }
 
 void ipam_on_add(Trial& trial) {
@@ -98,6 +108,39 @@ void ipam_input_bytes(Trial& trial) {
   expect(ipam.input == call.input, call.input, ipam.input);
 }
 
+void ipam_stderr(Trial& trial) {
+  trial.need_ipam();
+  const Answer answer = trial.ok(trial.call("ADD"));
+  expect(answer.err.find(kRecorderWords) != std::string::npos,
+         std::string("IPAM's line '") + kRecorderWords + "' on standard error", answer.err);
+}
+
+void ipam_path(Trial& trial) {
+  trial.need_ipam();
+  const std::filesystem::path odd = std::filesystem::path(kOwnDir) / "odd";
+  std::filesystem::create_directories(odd / trial.subject().ipam_type());
+  const std::string& path = trial.ipam().path();
+  trial.add(trial.call("ADD").with_env(
+      "CNI_PATH", "/no/such/directory:" + odd.string() + ":" + path + ":" + path));
+  first_call(trial, "ADD");
+}
+
+void ipam_dns(Trial& trial) {
+  trial.need_ipam();
+  if (trial.config().contains("dns")) {
+    throw NotApplicable("the configuration has a dns of its own");
+  }
+  // IPAM's own answer for an address that is free again, and a dns in it.
+  trial.primed_view();
+  json given = json::parse(last_call(trial, "ADD").output);
+  const json dns{{"nameservers", {"192.0.2.53"}}, {"search", {"conformance.example"}}};
+  given["cniVersion"] = to_text(trial.version());
+  given["dns"] = dns;
+  trial.ipam().answer("ADD", 0, given);
+  const json result = trial.add();
+  expect(result.value("dns", json()) == dns, dns.dump(), result.dump());
+}
+
 /// The addresses in a result, of IPAM's or the plugin's.
 std::set<std::string> addresses_in(const json& result) {
   std::set<std::string> addresses;
@@ -110,9 +153,7 @@ std::set<std::string> addresses_in(const json& result) {
 void ipam_addresses(Trial& trial) {
   trial.need_ipam();
   const json result = trial.add();
-  const std::vector<IpamCall> calls = trial.ipam().calls("ADD");
-  expect(!calls.empty(), "IPAM called with ADD", verbs_of(trial));
-  const json given = json::parse(calls.back().output, nullptr, false);
+  const json given = json::parse(last_call(trial, "ADD").output);
   for (const std::string& address : addresses_in(given)) {
     expect(addresses_in(result).contains(address), "IPAM's " + address + " in the result",
            result.dump());
@@ -148,6 +189,13 @@ Points ipam_points() {
        ipam_input_del},
       {"ipam-input-bytes", Level::custom, kOnce, "IPAM gets the configuration byte by byte",
        "libcni practice (invoke)", ipam_input_bytes},
+      {"ipam-stderr", Level::should, kOnce, "What IPAM writes to standard error comes out there",
+       kDelegation, ipam_stderr},
+      {"ipam-path", Level::custom, kOnce,
+       "CNI_PATH can have directories that are missing, doubled, or have a directory of that name",
+       "libcni practice (FindInPath), Multus", ipam_path},
+      {"ipam-dns", Level::should, kEach, "The result has the dns that IPAM gave",
+       "CNI SPEC 0.4.0, Result", ipam_dns},
       {"ipam-addresses", Level::must, kEach, "The result has the addresses that IPAM gave",
        "CNI SPEC 1.1.0, section 5, Delegated plugins", ipam_addresses},
       {"ipam-once", Level::custom, kOnce, "IPAM is asked to succeed once on ADD and once on DEL",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// STATUS: ready for ADD or not.
+#include "kernel.hpp"
 #include "point.hpp"
 
 namespace conformance {
@@ -28,6 +29,16 @@ void status_changes_nothing(Trial& trial) {
   expect_same(before, trial.view(), "after STATUS");
 }
 
+void status_not_ready(Trial& trial) {
+  for (const std::string& link : trial.subject().links) {
+    ip("", {"link", "delete", link});
+  }
+  if (trial.run(trial.call("ADD")).ok()) {
+    throw NotApplicable("ADD works without the links of --link");
+  }
+  trial.refused(trial.node_call("STATUS"), {50, 51});
+}
+
 }  // namespace
 
 Points status_points() {
@@ -36,6 +47,9 @@ Points status_points() {
        "STATUS of a plugin that is ready succeeds and prints nothing", kStatus, status_ready},
       {"status-bare", Level::must, kFrom_1_1, "STATUS needs no variables of a container", kStatus,
        status_bare},
+      {"status-not-ready", Level::must, kFrom_1_1,
+       "STATUS is code 50 or 51 when ADD fails since the host's links are gone", kStatus,
+       status_not_ready},
       {"status-changes-nothing", Level::must, kFrom_1_1, "STATUS changes nothing", kStatus,
        status_changes_nothing},
   };
