@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel.hpp"
 
+#include <algorithm>
 #include <sstream>
 #include <stdexcept>
 
@@ -46,12 +47,8 @@ bool is_automatic(const json& route) {
 }
 
 bool is_up(const json& link) {
-  for (const json& flag : link.value("flags", json::array())) {
-    if (flag == "UP") {
-      return true;
-    }
-  }
-  return false;
+  const json flags = link.value("flags", json::array());
+  return std::ranges::find(flags, json("UP")) != flags.end();
 }
 
 void add_link_lines(const json& link, std::set<std::string>& lines) {

@@ -41,7 +41,7 @@ std::vector<Version> versions_to_try(const Versions& versions,
 }
 
 std::string to_text(const Versions& versions) {
-  const std::string first(to_text(versions.first));
+  std::string first(to_text(versions.first));
   if (versions.first == versions.last) {
     return first;
   }

@@ -2,6 +2,7 @@
 #include "recorder.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -16,17 +17,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::string kDir = std::string(kOwnDir) + "/ipam";
-const std::string kCalls = std::string(kOwnDir) + "/calls";
-const std::string kAnswers = std::string(kOwnDir) + "/answers";
-
 std::string read_text(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
 void write_text(const fs::path& path, const std::string& text) {
-  fs::create_directories(path.parent_path());
   std::ofstream(path, std::ios::binary) << text;
 }
 
@@ -62,8 +58,8 @@ echo "$words" >&2
 exit "$status"
 )";
 
-std::string script(const fs::path& program) {
-  return "#!/bin/sh\ncalls=" + kCalls + " answers=" + kAnswers + " plugin='" + program.string() +
+std::string script(const fs::path& program, const std::string& calls, const std::string& answers) {
+  return "#!/bin/sh\ncalls=" + calls + " answers=" + answers + " plugin='" + program.string() +
          "' words='" + kRecorderWords + "'" + kScript;
 }
 
@@ -102,24 +98,29 @@ std::string IpamCall::verb() const {
   return found == env.end() ? "" : found->second;
 }
 
-Recorder::Recorder(const std::string& type, const std::string& path) : path_(kDir + ":" + path) {
-  fs::create_directories(kDir);
-  fs::create_directories(kCalls);
-  fs::create_directories(kAnswers);
+Recorder::Recorder(const std::string& type, const std::string& path)
+    : calls_(std::string(kOwnDir) + "/calls"),
+      answers_(std::string(kOwnDir) + "/answers"),
+      path_(std::string(kOwnDir) + "/ipam:" + path) {
+  const fs::path directory = fs::path(kOwnDir) / "ipam";
+  for (const fs::path& made : {directory, fs::path(calls_), fs::path(answers_)}) {
+    fs::create_directories(made);
+  }
   if (!type.empty()) {
-    write_text(fs::path(kDir) / type, script(find_program(type, path)));
-    fs::permissions(fs::path(kDir) / type, fs::perms(0755));
+    write_text(directory / type, script(find_program(type, path), calls_, answers_));
+    fs::permissions(directory / type, fs::perms(0755));
   }
 }
 
 std::vector<IpamCall> Recorder::calls() const {
   std::vector<IpamCall> result;
-  for (int n = 1; fs::exists(fs::path(kCalls) / std::to_string(n)); ++n) {
-    const fs::path call = fs::path(kCalls) / std::to_string(n);
-    result.push_back({.env = parse_environment(read_text(call / "env")),
-                      .input = read_text(call / "input"),
-                      .output = read_text(call / "output"),
-                      .status = std::atoi(read_text(call / "status").c_str())});
+  for (int n = 1; fs::exists(fs::path(calls_) / std::to_string(n)); ++n) {
+    const fs::path call = fs::path(calls_) / std::to_string(n);
+    result.push_back(
+        {.env = parse_environment(read_text(call / "env")),
+         .input = read_text(call / "input"),
+         .output = read_text(call / "output"),
+         .status = static_cast<int>(std::strtol(read_text(call / "status").c_str(), nullptr, 10))});
   }
   return result;
 }
@@ -131,12 +132,12 @@ std::vector<IpamCall> Recorder::calls(const std::string& verb) const {
 }
 
 void Recorder::answer(const std::string& verb, int status, const json& document) const {
-  write_text(kAnswers + "/" + verb + ".output", document.dump() + "\n");
-  write_text(kAnswers + "/" + verb + ".status", std::to_string(status));
+  write_text(answers_ + "/" + verb + ".output", document.dump() + "\n");
+  write_text(answers_ + "/" + verb + ".status", std::to_string(status));
 }
 
 void Recorder::answer_itself(const std::string& verb) const {
-  fs::remove(kAnswers + "/" + verb + ".status");
+  fs::remove(answers_ + "/" + verb + ".status");
 }
 
 std::set<std::string> Recorder::leases() const {

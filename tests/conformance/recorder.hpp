@@ -51,6 +51,8 @@ class Recorder {
   [[nodiscard]] std::set<std::string> leases() const;
 
  private:
+  std::string calls_;    ///< directory with one for each call, by number
+  std::string answers_;  ///< directory of the prepared answers, by verb
   std::string path_;
 };
 

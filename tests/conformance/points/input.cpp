@@ -12,7 +12,6 @@ namespace {
 
 constexpr auto kSkel = "libcni practice (skel)";
 constexpr auto kErrors = "CNI SPEC 1.1.0, section 5, Error";
-constexpr auto kArgs = "CNI SPEC 1.1.0, section 1, args";
 
 /// ADD and DEL of a changed configuration, which is to make no difference.
 void expect_accepted(Trial& trial, const std::string& input) {

@@ -71,8 +71,8 @@ void error_fields(Trial& trial) {
   const json error = trial.refused(failing_call(trial)).document;
   expect(error.is_object() && error.value("code", json()).is_number_integer(), "code, a number",
          error.dump());
-  expect(error.value("msg", json()).is_string() && error.at("msg") != "", "msg, some words",
-         error.dump());
+  expect(error.value("msg", json()).is_string() && !error.at("msg").get<std::string>().empty(),
+         "msg, some words", error.dump());
   expect(error.value("details", json("")).is_string(), "details, if any, a text", error.dump());
 }
 
