@@ -1,76 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/gc.hpp"
-
-#include <getopt.h>
+// `macvlan-rdma gc`
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <array>
 #include <map>
-#include <optional>
 
-#include "mvr/base/fd.hpp"
 #include "mvr/base/text.hpp"
 #include "mvr/plugin/collect.hpp"
+#include "ops/commands.hpp"
+#include "ops/screen.hpp"
 
 namespace mvr::ops {
 namespace {
 
 using plugin::Collected;
 using Fate = Collected::Fate;
-
-constexpr std::string_view kHelp =
-    "Usage: macvlan-rdma gc [--dry-run] [--state-dir DIR]\n"
-    "Undoes what dead attachments have left on this node: links, routes, RDMA devices, VLANs, "
-    "leases.\n"
-    "Safe beside running pods and calls of the plugin.\n"
-    "\n"
-    "  -n, --dry-run        only say what would be undone\n"
-    "      --state-dir DIR  where the journals are; else stateDir of the node's defaults file\n"
-    "  -h, --help           this text\n"
-    "\n"
-    "Run it in the node's own namespaces, as root.\n"
-    "Exit status: 0; 1 if something could not be undone; 2 for a wrong command line.\n";
-
-struct Options {
-  std::optional<std::string> state_dir;
-  bool is_dry_run = false;
-  bool wants_help = false;
-};
-
-void print(int out, const std::string& text) {
-  static_cast<void>(write_all(out, text));
-}
-
-/// Nothing for a command line that is none; getopt(3) has said why.
-std::optional<Options> parse(int argc, char** argv) {
-  constexpr std::array<option, 4> kOptions{{{"dry-run", no_argument, nullptr, 'n'},
-                                            {"state-dir", required_argument, nullptr, 's'},
-                                            {"help", no_argument, nullptr, 'h'},
-                                            {}}};
-  Options options;
-  for (int key = 0; (key = ::getopt_long(argc, argv, "nh", kOptions.data(), nullptr)) != -1;) {
-    switch (key) {
-      case 'n':
-        options.is_dry_run = true;
-        break;
-      case 's':
-        options.state_dir = ::optarg;
-        break;
-      case 'h':
-        options.wants_help = true;
-        break;
-      default:
-        return std::nullopt;
-    }
-  }
-  if (::optind < argc) {
-    print(STDERR_FILENO,
-          "macvlan-rdma gc: unexpected argument \"" + printable(argv[::optind]) + "\"\n");
-    return std::nullopt;
-  }
-  return options;
-}
 
 std::string_view to_string(Fate fate) {
   switch (fate) {
@@ -127,9 +71,9 @@ Result<std::string> check_directory(const std::string& path) {
   return path;
 }
 
-Result<std::string> find_directory(const Options& options) {
-  if (options.state_dir) {
-    return check_directory(*options.state_dir);
+Result<std::string> find_directory(const Arguments& arguments) {
+  if (const auto directory = arguments.value("state-dir")) {
+    return check_directory(*directory);
   }
   auto directory = plugin::default_state_dir();
   if (!directory) {
@@ -138,41 +82,49 @@ Result<std::string> find_directory(const Options& options) {
   return directory;
 }
 
-Result<bool> collect(const Options& options) {
-  const plugin::CollectOptions todo{MVR_TRY(find_directory(options)), options.is_dry_run};
+Result<bool> collect(const Arguments& arguments) {
+  const plugin::CollectOptions todo{MVR_TRY(find_directory(arguments)), arguments.has("dry-run")};
   Log log;
   log.set_level(LogLevel::warn);
   std::map<Fate, int> counts;
   const auto done = plugin::collect_dead(todo, log, [&](const Collected& one) {
     ++counts[one.fate];
     if (one.fate != Fate::alive) {
-      print(STDOUT_FILENO, describe(one));
+      print_out(describe(one));
     }
   });
   if (done || !counts.empty()) {
-    print(STDOUT_FILENO, summarize(counts));
+    print_out(summarize(counts));
   }
   return done ? Result<bool>(!counts.contains(Fate::failed)) : fail(done.error());
 }
 
+int run(const Arguments& arguments) {
+  const Result<bool> done = collect(arguments);
+  if (!done) {
+    print_err("macvlan-rdma gc: " + done.error().msg + '\n');
+  }
+  return done && *done ? kDone : kFailed;
+}
+
+constexpr std::array kFlags{
+    Flag{.name = "dry-run", .letter = 'n', .help = "only say what would be undone"},
+    Flag{.name = "state-dir",
+         .value = "DIR",
+         .help = "where the journals are; else stateDir of the node's defaults file"}};
+
 }  // namespace
 
-int gc(int argc, char** argv) {
-  constexpr int kUsage = 2;
-  const auto options = parse(argc, argv);
-  if (!options) {
-    print(STDERR_FILENO, std::string(kHelp));
-    return kUsage;
-  }
-  if (options->wants_help) {
-    print(STDOUT_FILENO, std::string(kHelp));
-    return 0;
-  }
-  const Result<bool> done = collect(*options);
-  if (!done) {
-    print(STDERR_FILENO, "macvlan-rdma gc: " + done.error().msg + '\n');
-  }
-  return done && *done ? 0 : 1;
-}
+constexpr Command kGc{
+    .name = "gc",
+    .summary = "undo what dead attachments have left",
+    .description =
+        "Undoes what dead attachments have left on this node: links, routes, RDMA devices, VLANs,\n"
+        "leases. Safe beside running pods and calls of the plugin.\n",
+    .flags = kFlags,
+    .notes =
+        "Run it in the node's own namespaces, as root.\n"
+        "Exit status: 0; 1 if something could not be undone; 2 for a wrong command line.\n",
+    .run = run};
 
 }  // namespace mvr::ops

@@ -1,42 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mvr/ops/ops.hpp"
 
-#include <unistd.h>
-
+#include <algorithm>
+#include <array>
 #include <string_view>
 
-#include "mvr/base/fd.hpp"
 #include "mvr/base/text.hpp"
 #include "mvr/plugin/plugin.hpp"
-#include "ops/gc.hpp"
+#include "ops/commands.hpp"
+#include "ops/screen.hpp"
 
 namespace mvr::ops {
 namespace {
 
-constexpr int kUsage = 2;
+constexpr std::array kCommands{&kGc};
 
-/// What was asked for goes to standard output; a bare call gets it on standard error, as from every
-/// CNI plugin.
-int show_help(int out) {
-  return write_all(out, plugin::help_text()) ? 0 : 1;
+std::string help() {
+  std::size_t width = 0;
+  for (const Command* command : kCommands) {
+    width = std::max(width, command->name.size());
+  }
+  std::string text = plugin::about_text() + "\nCommands for people:\n";
+  for (const Command* command : kCommands) {
+    text += "  " + pad_right(command->name, width) + "  " + std::string(command->summary) + '\n';
+  }
+  return text + "\n\"macvlan-rdma COMMAND --help\" says more.\n";
 }
 
 }  // namespace
 
+std::span<const Command* const> all_commands() {
+  return kCommands;
+}
+
+/// A bare call gets the help on standard error, as from every CNI plugin.
 int run(int argc, char** argv) {
-  const std::string_view command = argc > 1 ? argv[1] : "";
-  if (command == "gc") {
-    return gc(argc - 1, argv + 1);
+  const std::string_view name = argc > 1 ? argv[1] : "";
+  const auto* const found = std::ranges::find(kCommands, name, &Command::name);
+  if (found != kCommands.end()) {
+    return run_command(**found, argc - 1, argv + 1);
   }
-  if (command == "-h" || command == "--help" || command == "--version") {
-    return show_help(STDOUT_FILENO);
+  if (name == "-h" || name == "--help" || name == "--version") {
+    return print_out(help()) ? kDone : kFailed;
   }
-  if (!command.empty()) {
-    static_cast<void>(write_all(
-        STDERR_FILENO, "macvlan-rdma: unknown command \"" + printable(command) + "\"\n\n"));
+  if (!name.empty()) {
+    print_err("macvlan-rdma: unknown command \"" + printable(name) + "\"\n\n");
   }
-  const int shown = show_help(STDERR_FILENO);
-  return command.empty() ? shown : kUsage;
+  print_err(help());
+  return name.empty() ? kDone : kUsage;
 }
 
 }  // namespace mvr::ops

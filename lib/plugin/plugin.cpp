@@ -204,7 +204,7 @@ int run(const cni::GetEnv& get_env, int in, int out) {
   return 1;
 }
 
-std::string help_text() {
+std::string about_text() {
   return "macvlan-rdma " MVR_VERSION
          ": CNI plugin for macvlan NICs with RDMA, policy routing and probed gateways\n"
          "CNI protocol versions supported: " +
@@ -212,9 +212,7 @@ std::string help_text() {
          "\n\n"
          "A container runtime calls it with CNI_COMMAND, CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME "
          "and\n"
-         "CNI_PATH in the environment and a network configuration on standard input.\n\n"
-         "Commands for people:\n"
-         "  gc    undo what dead attachments have left; \"macvlan-rdma gc --help\" says more\n";
+         "CNI_PATH in the environment and a network configuration on standard input.\n";
 }
 
 }  // namespace mvr::plugin

@@ -14,7 +14,7 @@ namespace mvr::plugin {
 /// error document \source CNI specification 1.1.0, section 2
 int run(const cni::GetEnv& get_env, int in, int out);
 
-/// What someone sees who runs the program by hand.
-std::string help_text();
+/// What the program is and how a runtime calls it, for someone who runs it by hand.
+std::string about_text();
 
 }  // namespace mvr::plugin

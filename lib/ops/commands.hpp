@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// All commands; each is in a file of its name.
+#pragma once
+
+#include "ops/command.hpp"
+
+namespace mvr::ops {
+
+extern const Command kGc;
+
+/// In the order in which help lists them.
+std::span<const Command* const> all_commands();
+
+}  // namespace mvr::ops

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Output for people: plain in a pipe, with a few colours on a terminal.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace mvr::ops {
+
+/// To standard output. False if it could not be written, which standard error then says: a full
+/// disk, a reader that has gone.
+bool print_out(std::string_view text);
+
+void print_err(std::string_view text);
+
+enum class Colour { none, good, warning, bad, faint, strong };
+
+/// Paints words if standard output is a terminal, and neither NO_COLOR nor TERM=dumb is set.
+/// \source no-color.org; ECMA-48, Select Graphic Rendition
+class Painter {
+ public:
+  /// As the environment has it.
+  Painter();
+  explicit Painter(bool is_coloured) : is_coloured_(is_coloured) {}
+
+  [[nodiscard]] std::string paint(Colour colour, std::string_view text) const;
+
+ private:
+  bool is_coloured_;
+};
+
+/// The text with blanks behind it, up to this many characters (of UTF-8, one column each).
+std::string pad_right(std::string_view text, std::size_t width);
+
+}  // namespace mvr::ops

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/command.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "ops/commands.hpp"
+#include "ops/screen.hpp"
+#include "support/catch.hpp"
+
+using namespace mvr::ops;
+using Words = std::vector<std::string>;
+
+namespace {
+
+Arguments seen;
+
+int remember(const Arguments& arguments) {
+  seen = arguments;
+  return 7;
+}
+
+constexpr std::array kFlags{
+    Flag{.name = "deep", .letter = 'd', .help = "go down"},
+    Flag{.name = "state-dir", .letter = 's', .value = "DIR", .help = "where"},
+    Flag{.name = "long-only", .value = "N", .help = "no letter"}};
+
+constexpr Command kCommand{.name = "try",
+                           .operands = "FILE…",
+                           .least_operands = 1,
+                           .most_operands = 3,
+                           .summary = "tries",
+                           .description = "Tries it.\n",
+                           .flags = kFlags,
+                           .notes = "A note.\n",
+                           .run = remember};
+
+int call(Words words) {
+  seen = {};
+  words.insert(words.begin(), "try");
+  std::vector<char*> argv;
+  std::ranges::transform(words, std::back_inserter(argv), [](auto& word) { return word.data(); });
+  argv.push_back(nullptr);
+  return run_command(kCommand, static_cast<int>(words.size()), argv.data());
+}
+
+}  // namespace
+
+TEST_CASE("a command gets its options and operands", "[command]") {
+  REQUIRE(call({"-d", "--state-dir=/a", "one"}) == 7);
+  CHECK(seen.has("deep"));
+  CHECK(seen.value("state-dir") == "/a");
+  CHECK_FALSE(seen.has("long-only"));
+  CHECK_FALSE(seen.value("long-only"));
+  CHECK(seen.operands == Words{"one"});
+}
+
+TEST_CASE("options may stand behind operands, and more than once", "[command]") {
+  REQUIRE(call({"one", "-s", "/a", "two", "-s/b", "--long-only", "3"}) == 7);
+  CHECK(seen.operands == Words{"one", "two"});
+  CHECK(seen.value("state-dir") == "/b");
+  CHECK(seen.options.at("state-dir") == Words{"/a", "/b"});
+  CHECK(seen.value("long-only") == "3");
+}
+
+TEST_CASE("behind two dashes all are operands", "[command]") {
+  REQUIRE(call({"-d", "--", "--state-dir", "-x"}) == 7);
+  CHECK(seen.operands == Words{"--state-dir", "-x"});
+  CHECK(call({"one", "--", "-d"}) == 7);
+  CHECK(seen.operands == Words{"one", "-d"});
+}
+
+TEST_CASE("a command line that is none is refused", "[command]") {
+  CHECK(call({}) == kUsage);
+  CHECK(call({"a", "b", "c", "d"}) == kUsage);
+  CHECK(call({"--frobnicate", "a"}) == kUsage);
+  CHECK(call({"a", "-x"}) == kUsage);
+  CHECK(call({"a", "--state-dir"}) == kUsage);
+  CHECK(call({"a", "--deep=1"}) == kUsage);
+}
+
+TEST_CASE("help is asked for, whatever else is there", "[command]") {
+  CHECK(call({"--help"}) == kDone);
+  CHECK(call({"a", "b", "c", "d", "-h"}) == kDone);
+  CHECK(help_of(kCommand) ==
+        "Usage: macvlan-rdma try [OPTION]… FILE…\n"
+        "Tries it.\n\n"
+        "  -d, --deep           go down\n"
+        "  -s, --state-dir DIR  where\n"
+        "      --long-only N    no letter\n"
+        "  -h, --help           this text\n"
+        "\nA note.\n");
+}
+
+TEST_CASE("every command has words that fit the screen", "[command]") {
+  for (const Command* command : all_commands()) {
+    INFO(command->name);
+    CHECK(command->run != nullptr);
+    CHECK(command->summary.size() <= 60);
+    CHECK(command->description.ends_with("\n"));
+    const std::string help = help_of(*command);
+    for (std::size_t at = 0; at < help.size(); at = help.find('\n', at) + 1) {
+      CHECK(help.find('\n', at) - at <= 100);
+    }
+  }
+}
+
+TEST_CASE("colours are for terminals", "[command]") {
+  CHECK(Painter(false).paint(Colour::bad, "down") == "down");
+  CHECK(Painter(true).paint(Colour::bad, "down") == "\x1b[31mdown\x1b[0m");
+  CHECK(Painter(true).paint(Colour::none, "down") == "down");
+  CHECK(pad_right("net1", 6) == "net1  ");
+  CHECK(pad_right("µ✓", 3) == "µ✓ ");
+  CHECK(pad_right("longer", 3) == "longer");
+}
