@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/document.hpp"
+
+#include <yaml.h>
+
+#include <charconv>
+#include <optional>
+
+#include "mvr/base/text.hpp"
+
+namespace mvr::ops {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kDeepest = 64;
+
+Place to_place(const yaml_mark_t& mark) {
+  return {static_cast<int>(mark.line) + 1, static_cast<int>(mark.column) + 1};
+}
+
+Error at(const Place& place, const std::string& text) {
+  return {Code::decode, 0, "line " + std::to_string(place.line) + ": " + text};
+}
+
+/// RFC 6901, section 3.
+std::string escape(std::string_view key) {
+  std::string text;
+  for (const char c : key) {
+    text += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+  }
+  return text;
+}
+
+template <typename Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number number{};
+  text.remove_prefix(text.starts_with('+') ? 1 : 0);
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(number)
+                                                                  : std::nullopt;
+}
+
+/// A scalar without quotes. \source YAML 1.2.2, section 10.3.2
+Json read_plain(const std::string& text) {
+  if (text.empty() || text == "~" || text == "null" || text == "Null" || text == "NULL") {
+    return nullptr;
+  }
+  if (text == "true" || text == "True" || text == "TRUE") {
+    return true;
+  }
+  if (text == "false" || text == "False" || text == "FALSE") {
+    return false;
+  }
+  if (const auto number = parse_number<std::int64_t>(text)) {
+    return *number;
+  }
+  const bool may_be_float = text.find_first_not_of("0123456789+-.eE") == std::string::npos &&
+                            text.find_first_of("0123456789") != std::string::npos;
+  const auto number = may_be_float ? parse_number<double>(text) : std::nullopt;
+  return number ? Json(*number) : Json(text);
+}
+
+/// libyaml's parser, event by event.
+class Events {
+ public:
+  explicit Events(std::string_view text) {
+    yaml_parser_initialize(&parser_);
+    yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
+                                 text.size());
+  }
+  Events(const Events&) = delete;
+  Events& operator=(const Events&) = delete;
+  ~Events() {
+    yaml_event_delete(&event_);
+    yaml_parser_delete(&parser_);
+  }
+
+  Result<yaml_event_type_t> next() {
+    yaml_event_delete(&event_);
+    if (yaml_parser_parse(&parser_, &event_) == 0) {
+      const std::string problem = parser_.problem != nullptr ? parser_.problem : "no YAML";
+      return fail(at(to_place(parser_.problem_mark), problem));
+    }
+    return event_.type;
+  }
+
+  [[nodiscard]] const yaml_event_t& event() const { return event_; }
+  [[nodiscard]] Place place() const { return to_place(event_.start_mark); }
+
+  /// Of a scalar event.
+  [[nodiscard]] std::string text() const {
+    const auto& scalar = event_.data.scalar;
+    return {reinterpret_cast<const char*>(scalar.value), scalar.length};
+  }
+
+ private:
+  yaml_parser_t parser_{};
+  yaml_event_t event_{};
+};
+
+/// Builds one document from the events behind its start.
+class Reader {
+ public:
+  Reader(Events& events, Document& document) : events_(events), document_(document) {}
+
+  /// The value that the last event begins.
+  Result<Json> read(const std::string& pointer, int depth) {
+    document_.places.try_emplace(pointer, events_.place());
+    if (depth > kDeepest) {
+      return fail(at(events_.place(), "more than " + std::to_string(kDeepest) + " levels"));
+    }
+    switch (events_.event().type) {
+      case YAML_SCALAR_EVENT:
+        return events_.event().data.scalar.style == YAML_PLAIN_SCALAR_STYLE
+                   ? read_plain(events_.text())
+                   : Json(events_.text());
+      case YAML_SEQUENCE_START_EVENT:
+        return read_sequence(pointer, depth);
+      case YAML_MAPPING_START_EVENT:
+        return read_mapping(pointer, depth);
+      case YAML_ALIAS_EVENT:
+        return fail(at(events_.place(), "aliases (*name) are not taken here; write it out"));
+      default:
+        return fail(at(events_.place(), "a value is missing"));
+    }
+  }
+
+ private:
+  Result<Json> read_sequence(const std::string& pointer, int depth) {
+    Json array = Json::array();
+    while (MVR_TRY(events_.next()) != YAML_SEQUENCE_END_EVENT) {
+      array.push_back(MVR_TRY(read(pointer + '/' + std::to_string(array.size()), depth + 1)));
+    }
+    return array;
+  }
+
+  Result<Json> read_mapping(const std::string& pointer, int depth) {
+    Json object = Json::object();
+    while (MVR_TRY(events_.next()) != YAML_MAPPING_END_EVENT) {
+      if (events_.event().type != YAML_SCALAR_EVENT) {
+        return fail(at(events_.place(), "a key must be a word"));
+      }
+      const std::string key = events_.text();
+      const std::string place = pointer + '/' + escape(key);
+      if (object.contains(key)) {
+        return fail(at(events_.place(), "the key \"" + printable(key) +
+                                            "\" is there already, in line " +
+                                            std::to_string(document_.places[place].line)));
+      }
+      document_.places[place] = events_.place();
+      MVR_TRY(events_.next());
+      object[key] = MVR_TRY(read(place, depth + 1));
+    }
+    return object;
+  }
+
+  Events& events_;
+  Document& document_;
+};
+
+}  // namespace
+
+Place Document::place_of(std::string pointer) const {
+  while (!pointer.empty() && !places.contains(pointer)) {
+    pointer.erase(pointer.rfind('/'));
+  }
+  const auto found = places.find(pointer);
+  return found != places.end() ? found->second : Place{1, 1};
+}
+
+Result<std::vector<Document>> parse_documents(std::string_view text) {
+  Events events(text);
+  std::vector<Document> documents;
+  while (MVR_TRY(events.next()) != YAML_STREAM_END_EVENT) {
+    if (events.event().type != YAML_DOCUMENT_START_EVENT) {
+      continue;  // the stream's start, a document's end
+    }
+    MVR_TRY(events.next());
+    Document document;
+    document.value = MVR_TRY(Reader(events, document).read("", 0));
+    documents.push_back(std::move(document));
+  }
+  return documents;
+}
+
+}  // namespace mvr::ops

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Files that people write, YAML or JSON, with the place of each value in them: who says that
+/// something is wrong says where.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "mvr/base/error.hpp"
+
+namespace mvr::ops {
+
+struct Place {
+  int line = 0;  ///< from 1 on
+  int column = 0;
+};
+
+/// One document of a file. `places` has, by JSON pointer (RFC 6901), where a value begins: that of
+/// a member is its key's.
+struct Document {
+  nlohmann::json value;
+  std::map<std::string, Place> places;
+
+  /// Of the value or, if that is not there, of the nearest one around it.
+  [[nodiscard]] Place place_of(std::string pointer) const;
+};
+
+/// Reads all documents of a text; JSON is YAML. Plain scalars are null, booleans and numbers as in
+/// the core schema of YAML 1.2, everything else is a string.
+/// Fails with Code::decode and "line 3: …": no YAML, a key that is there twice, an alias (for which
+/// nobody knows how much it stands), more than 64 levels.
+Result<std::vector<Document>> parse_documents(std::string_view text);
+
+}  // namespace mvr::ops
