@@ -213,7 +213,7 @@ void Tracee::detach() {
   ptrace(PTRACE_DETACH, pid(), nullptr, std::exchange(signal_, 0));
 }
 
-bool Tracee::read_memory(std::uint64_t address, void* value, std::size_t size) const {
+bool Tracee::read_bytes(std::uint64_t address, void* value, std::size_t size) const {
   const iovec here{value, size};
   const iovec there{reinterpret_cast<void*>(address), size};
   return process_vm_readv(pid(), &here, 1, &there, 1, 0) == static_cast<ssize_t>(size);

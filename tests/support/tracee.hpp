@@ -51,8 +51,11 @@ class Tracee {
   [[nodiscard]] std::optional<T> read(std::uint64_t address) const {
     static_assert(std::is_trivially_copyable_v<T>);
     T value{};
-    return read_memory(address, &value, sizeof(value)) ? std::optional(value) : std::nullopt;
+    return read_bytes(address, &value, sizeof(value)) ? std::optional(value) : std::nullopt;
   }
+
+  /// The same for `size` bytes; false where it has no such memory.
+  bool read_bytes(std::uint64_t address, void* value, std::size_t size) const;
 
   [[nodiscard]] pid_t pid() const { return process_.pid(); }
 
@@ -62,7 +65,6 @@ class Tracee {
 
  private:
   std::optional<std::uint8_t> run_to_stop();
-  bool read_memory(std::uint64_t address, void* value, std::size_t size) const;
 
   Process process_;
   int signal_ = 0;  ///< to be delivered when it goes on
