@@ -53,7 +53,8 @@ json judge(const Samples& samples, const json& effort) {
 void print_goals(const json& goals) {
   Table table({"goal", "is", "should be at most", ""}, true);
   for (const json& goal : goals) {
-    table.add({goal.at("goal"), show(goal.at("value")), show(goal.at("limit")),
+    const int digits = goal.at("limit") < 10 ? 3 : 0;  // counts, and ratios
+    table.add({goal.at("goal"), show(goal.at("value"), digits), show(goal.at("limit"), digits),
                goal.at("is_reached") ? "✓" : "✗"});
   }
   std::cout << table.text() << '\n';
