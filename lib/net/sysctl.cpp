@@ -22,9 +22,19 @@ Error explain(const Sysctl& sysctl, const std::string& path, int error) {
                          : sys_error(Code::io, error, what);
 }
 
+/// The kernel takes the lock of all network configuration for these, even to write what is there,
+/// and begins again, in a loop, for as long as somebody on the machine holds it: tens of
+/// milliseconds when many pods start. \source net/ipv6/addrconf.c, addrconf_sysctl_disable
+bool needs_lock(const std::string& path) {
+  return path.ends_with("/disable_ipv6");
+}
+
 }  // namespace
 
 Result<void> write_sysctl(const Sysctl& sysctl) {
+  if (needs_lock(sysctl.path) && read_sysctl(sysctl.path) == sysctl.value) {
+    return {};
+  }
   const std::string path = kRoot + sysctl.path;
   const Fd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   // A value goes in one write; the kernel takes the second part of a split one for another value.

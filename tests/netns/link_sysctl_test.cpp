@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// Sysctls of the NIC, and of nothing else.
+#include <errno.h>
+#include <sys/mount.h>
+
 #include "mvr/base/text.hpp"
+#include "mvr/net/sysctl.hpp"
 #include "support/catch.hpp"
 #include "support/link_wanted.hpp"
 #include "support/namespaces.hpp"
@@ -119,4 +123,18 @@ TEST_CASE("a value that the kernel refuses is named with its key", "[link][sysct
   CHECK(answer.message().ends_with(
       ": sysctls.net.ipv4.conf.IFNAME.forwarding \"yes\": Invalid argument (EINVAL)"));
   CHECK(world.changes().empty());
+}
+
+TEST_CASE("disable_ipv6 is written only where it is something else", "[sysctl]") {
+  isolate();
+  const mvr::net::Sysctl off{"ipv6/conf/lo/disable_ipv6", "0"};
+  const mvr::net::Sysctl on{"ipv6/conf/lo/disable_ipv6", "1"};
+  REQUIRE(mvr::net::write_sysctl(on));
+  REQUIRE(mvr::net::write_sysctl(off));
+  // What cannot be written shows whether somebody tries.
+  REQUIRE(mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr) == 0);
+  REQUIRE(mount(nullptr, "/proc/sys", nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) == 0);
+  CHECK(mvr::net::write_sysctl(off));
+  CHECK(mvr::net::write_sysctl(on).error().sys_errno == EROFS);
+  CHECK(mvr::net::write_sysctl({"ipv6/conf/none/disable_ipv6", "0"}).error().sys_errno == ENOENT);
 }
