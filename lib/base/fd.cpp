@@ -20,7 +20,7 @@ Fd::~Fd() {
 
 Result<std::string> read_all(int fd, std::size_t limit,
                              const std::function<Result<void>()>& await) {
-  constexpr std::size_t kChunk = 16UL * 1024;
+  constexpr std::size_t kLeast = 4096;
   std::string bytes;
   for (;;) {
     if (await) {
@@ -28,7 +28,7 @@ Result<std::string> read_all(int fd, std::size_t limit,
     }
     const std::size_t used = bytes.size();
     // One byte more than allowed, so that "exactly the limit" and "too much" differ.
-    bytes.resize(used + std::min(kChunk, limit + 1 - used));
+    bytes.resize(used + std::min(std::max(used, kLeast), limit + 1 - used));
     const ssize_t n = ::read(fd, bytes.data() + used, bytes.size() - used);
     bytes.resize(used + static_cast<std::size_t>(std::max<ssize_t>(n, 0)));
     if (n < 0 && errno != EINTR) {

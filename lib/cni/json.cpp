@@ -110,7 +110,7 @@ Result<Json> parse_object(std::string_view text) {
 }
 
 bool equals_ignoring_case(std::string_view left, std::string_view right) {
-  return left.size() == right.size() && to_lower(left) == to_lower(right);
+  return std::ranges::equal(left, right, [](char a, char b) { return to_lower(a) == to_lower(b); });
 }
 
 std::string show(const Json& value) {

@@ -20,6 +20,7 @@ std::string join(const std::vector<std::string>& parts, std::string_view separat
 
 /// Lower case of ASCII letters; other bytes stay.
 std::string to_lower(std::string_view text);
+char to_lower(char c);
 
 /// Text that is safe on one line of a log or a terminal: quotes and backslashes escaped, control
 /// characters and what is no UTF-8 as \xNN, at most `limit` bytes of input (then "…").
