@@ -8,6 +8,7 @@
 namespace mvr::ops {
 
 extern const Command kGc;
+extern const Command kCompletion;
 
 /// In the order in which help lists them.
 std::span<const Command* const> all_commands();
