@@ -67,24 +67,11 @@ void mount_cgroups() {
   REQUIRE(mounted.status == 0);
 }
 
-/// What the test writes below this directory is in memory, and the machine's own stays as it is.
-void shield(const fs::path& dir) {
-  const fs::path layers = fs::path(kScratchDir) / "shield" / dir.relative_path();
-  fs::create_directories(layers / "upper");
-  fs::create_directories(layers / "work");
-  const std::string options = "lowerdir=" + dir.string() +
-                              ",upperdir=" + (layers / "upper").string() +
-                              ",workdir=" + (layers / "work").string();
-  const Output mounted = run({.argv = {"mount", "-t", "overlay", "-o", options, "none", dir}});
-  INFO(mounted.err);
-  REQUIRE(mounted.status == 0);
-}
-
 /// Where runtimes look unless they are told otherwise, and where libcni keeps results: as on a
 /// machine that has never seen a network.
 void clear_defaults() {
   for (const char* dir : {"/etc", "/opt", "/var/lib"}) {
-    shield(dir);
+    CniHost::shield(dir);
     fs::remove_all(fs::path(dir) / "cni");
   }
   fs::create_directories("/etc/cni");
@@ -137,6 +124,17 @@ CniHost::CniHost(int rails) : scenario(isolated(rails)) {
   fs::create_directories(kNetworks);
   clear_defaults();
   before_ = snapshot_world({});
+}
+
+void CniHost::shield(const std::string& dir) {
+  const fs::path layers = fs::path(kScratchDir) / "shield" / fs::path(dir).relative_path();
+  fs::create_directories(layers / "upper");
+  fs::create_directories(layers / "work");
+  const std::string options = "lowerdir=" + dir + ",upperdir=" + (layers / "upper").string() +
+                              ",workdir=" + (layers / "work").string();
+  const Output mounted = run({.argv = {"mount", "-t", "overlay", "-o", options, "none", dir}});
+  INFO(mounted.err);
+  REQUIRE(mounted.status == 0);
 }
 
 std::string CniHost::plugin_dir() {

@@ -37,6 +37,10 @@ class CniHost {
   /// The directory of networks, which is empty at first. It is /etc/cni/net.d as well.
   [[nodiscard]] static std::string networks_dir();
 
+  /// From now on what is written below this directory of the machine goes into memory, and ends
+  /// with the test. So are /etc, /opt and /var/lib from the beginning.
+  static void shield(const std::string& dir);
+
   /// A network list "railN" of one plugin, ours: rail n's configuration and, merged into it, a
   /// patch. \param file its name, when the order of networks matters
   static void put_network(int n, const json& patch = json::object(), std::string file = {});

@@ -13,7 +13,7 @@ const std::string kConfiguration = kDir + "/containers.conf";
 
 /// Limits that a container may have without CAP_SYS_RESOURCE, no cgroups, and networks by CNI
 /// (containers.conf(5)). The machine's own files are not read.
-std::string configuration() {
+std::string configuration(const std::string& plugins) {
   return "[containers]\n"
          "cgroups = \"disabled\"\n"
          "default_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n"
@@ -24,7 +24,7 @@ std::string configuration() {
          "[network]\n"
          "network_backend = \"cni\"\n"
          "network_config_dir = \"" +
-         CniHost::networks_dir() + "\"\ncni_plugin_dirs = [\"" + CniHost::plugin_dir() + "\"]\n";
+         CniHost::networks_dir() + "\"\ncni_plugin_dirs = [\"" + plugins + "\"]\n";
 }
 
 std::string without_newline(std::string text) {
@@ -36,11 +36,11 @@ std::string without_newline(std::string text) {
 
 }  // namespace
 
-Podman::Podman(const CniHost& /*host*/) {
+Podman::Podman(const CniHost& /*host*/, const std::string& plugins) {
   if (test::run({.argv = {"sh", "-c", "command -v podman crun"}}).status != 0) {
     skip("podman and crun are not installed");
   }
-  put_file(kConfiguration, configuration());
+  put_file(kConfiguration, configuration(plugins));
   if (must({"info", "--format", "{{.Host.NetworkBackend}}"}) != "cni") {
     skip("this podman has no CNI backend");
   }

@@ -12,8 +12,8 @@ namespace mvr::test {
 
 class Podman {
  public:
-  /// Imports the host's image.
-  explicit Podman(const CniHost& host);
+  /// Imports the host's image. \param plugins the directory of CNI plugins
+  explicit Podman(const CniHost& host, const std::string& plugins = CniHost::plugin_dir());
 
   /// `podman ARGUMENTS`.
   [[nodiscard]] Output run(const std::vector<std::string>& arguments) const;
