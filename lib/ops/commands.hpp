@@ -7,6 +7,7 @@
 
 namespace mvr::ops {
 
+extern const Command kGenerate;
 extern const Command kGc;
 extern const Command kCompletion;
 

@@ -13,7 +13,7 @@
 namespace mvr::ops {
 namespace {
 
-constexpr std::array kCommands{&kGc, &kCompletion};
+constexpr std::array kCommands{&kGenerate, &kGc, &kCompletion};
 
 std::string help() {
   std::size_t width = 0;

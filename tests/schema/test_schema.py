@@ -189,8 +189,48 @@ class Examples(unittest.TestCase):
                         if key in ipam_range:
                             self.assertIn(ipaddress.ip_address(ipam_range[key]), subnet)
 
+    def test_generated_files_validate(self):
+        for path in sorted((ROOT / "tests/golden/generate").glob("*.yaml")):
+            kinds = [document["kind"] for document in documents(path)]
+            networks = [item for item in documents(path)
+                        if item["kind"] == "NetworkAttachmentDefinition"]
+            config_map, = [item for item in documents(path) if item["kind"] == "ConfigMap"]
+            entries = json.loads(config_map["data"]["config.json"])["configList"]
+            pod, = [item for item in documents(path) if item["kind"] == "Pod"]
+            with self.subTest(path.name):
+                self.assertEqual(kinds[-2:], ["ConfigMap", "Pod"])
+                resources = [f"{entry['resourcePrefix']}/{entry['resourceName']}"
+                             for entry in entries]
+                self.assertEqual(
+                    [item["metadata"]["annotations"][RESOURCE_ANNOTATION] for item in networks],
+                    resources)
+                limits = pod["spec"]["containers"][0]["resources"]["limits"]
+                self.assertEqual(limits, {name: 1 for name in resources})
+                listed = pod["metadata"]["annotations"][NETWORKS_ANNOTATION].split(", ")
+                self.assertEqual(listed, [full_name(item) for item in networks])
+                for entry, item in zip(entries, networks):
+                    config = config_of(item)
+                    master = config["master"]
+                    self.assertEqual(entry["selectors"]["ifNames"],
+                                     master if isinstance(master, list) else [master])
+                    is_finished = "CHANGE-ME" not in json.dumps(config)
+                    self.assertEqual(not problems(config), is_finished)
+
+    def test_rails_file_is_the_scenario(self):
+        file = yaml.safe_load((CONF / "rails.yaml").read_text())
+        for rail, network in zip(file["rails"], rails(), strict=True):
+            config = config_of(network)
+            ipam_range = config["ipam"]["ranges"][0][0]
+            self.assertEqual(rail["name"] + "-macvlan", config["name"])
+            self.assertEqual(rail["subnet"], ipam_range["subnet"])
+            self.assertEqual(rail["range"],
+                             f"{ipam_range['rangeStart']}-{ipam_range['rangeEnd']}")
+            self.assertEqual(rail["gateway"], ipam_range["gateway"])
+            self.assertEqual(file["overlayPodCIDR"], config["overlayPodCIDR"])
+            self.assertEqual(file["serviceCIDR"], config["serviceCIDR"])
+
     def test_files_of_others_parse(self):
-        for path in sorted(CONF.glob("**/*.yaml")):
+        for path in sorted(set(CONF.glob("**/*.yaml")) - {CONF / "rails.yaml"}):
             for document in documents(path):
                 with self.subTest(path.name):
                     self.assertIn("apiVersion", document)
