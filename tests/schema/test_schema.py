@@ -322,6 +322,27 @@ class CrossReferences(unittest.TestCase):
         self.assertEqual(pool["spec"]["gateway"], host_local["gateway"])
 
 
+class Installation(unittest.TestCase):
+    def test_daemon_set_installs_into_the_node(self):
+        daemon_set, = documents(CONF / "daemonset-install.yaml")
+        self.assertEqual(daemon_set["spec"]["selector"]["matchLabels"],
+                         daemon_set["spec"]["template"]["metadata"]["labels"])
+        spec = daemon_set["spec"]["template"]["spec"]
+        container, = spec["containers"]
+        mount, = container["volumeMounts"]
+        volume, = spec["volumes"]
+        self.assertEqual(container["args"], ["install", "--to", mount["mountPath"], "--wait"])
+        self.assertEqual(volume["name"], mount["name"])
+        self.assertEqual(volume["hostPath"]["path"], "/opt/cni/bin")
+
+    def test_image_has_the_version(self):
+        version = re.search(r"VERSION ([0-9.]+)", (ROOT / "CMakeLists.txt").read_text()
+                            .split("project(")[1])[1]
+        daemon_set, = documents(CONF / "daemonset-install.yaml")
+        container, = daemon_set["spec"]["template"]["spec"]["containers"]
+        self.assertTrue(container["image"].endswith("/macvlan-rdma:" + version))
+
+
 class Reference(unittest.TestCase):
     def test_documents_every_key_once(self):
         documented = [key_of(row) for row in rows_of("key")]
