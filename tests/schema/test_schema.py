@@ -342,6 +342,11 @@ class Installation(unittest.TestCase):
         container, = daemon_set["spec"]["template"]["spec"]["containers"]
         self.assertTrue(container["image"].endswith("/macvlan-rdma:" + version))
 
+    def test_tools_have_an_image(self):
+        daemon_set, = documents(CONF / "daemonset.yaml")
+        container, = daemon_set["spec"]["template"]["spec"]["containers"]
+        self.assertIn(container["image"], (CONF / "rdma-tools/Containerfile").read_text())
+
 
 class Reference(unittest.TestCase):
     def test_documents_every_key_once(self):
