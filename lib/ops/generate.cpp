@@ -26,17 +26,9 @@ std::string node_name() {
   return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
 }
 
-/// The NICs of the node's IPv4 default routes. \source proc(5), /proc/net/route
-std::set<std::string> read_default_route() {
-  std::set<std::string> names;
-  const auto text = read_file("/proc/net/route", kLargestFile);
-  for (const std::string_view line : split(text ? *text : "", '\n')) {
-    const auto words = split(line, '\t');
-    if (words.size() > 7 && words[1] == "00000000" && words[7] == "00000000") {
-      names.emplace(words[0]);
-    }
-  }
-  return names;
+std::string read_if_there(const std::string& path) {
+  const auto text = read_file(path, kLargestFile);
+  return text ? *text : "";
 }
 
 /// A copied tree is another machine's: this one's routes say nothing about it.
@@ -45,7 +37,9 @@ Result<Inventory> read_here(const Arguments& arguments) {
   const bool is_ours = sysfs == kSysfs;
   return in("--sysfs " + printable(sysfs),
             read_inventory(sysfs, is_ours ? node_name() : "of " + sysfs,
-                           is_ours ? read_default_route() : std::set<std::string>{}));
+                           is_ours ? parse_default_routes(read_if_there("/proc/net/route"),
+                                                          read_if_there("/proc/net/ipv6_route"))
+                                   : std::set<std::string>{}));
 }
 
 Result<std::vector<Inventory>> read_nodes(const Arguments& arguments) {

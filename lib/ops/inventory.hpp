@@ -39,7 +39,7 @@ struct Nic {
   std::int64_t mtu = 0;
   bool is_up = false;
   bool is_ethernet = true;
-  bool has_default_route = false;  ///< the node's own, by this NIC
+  bool has_default_route = false;  ///< the node's own, by this NIC or what is on top of it
 
   bool operator==(const Nic&) const = default;
 };
@@ -56,9 +56,14 @@ struct Inventory {
 /// none. \param path as realpath(3) gives it
 std::vector<std::string> parse_pci_path(std::string_view path);
 
+/// The netdevs of a node's default routes. \source proc(5), /proc/net/route;
+/// net/ipv6/route.c, rt6_info_route, for /proc/net/ipv6_route
+/// \param v4 the text of the first file \param v6 that of the second
+std::set<std::string> parse_default_routes(std::string_view v4, std::string_view v6);
+
 /// Reads a node's devices from a sysfs tree, /sys or a copy.
 /// Fails with Code::io if there is no class/net in it.
-/// \param default_route names of the NICs that carry the node's default route
+/// \param default_route the netdevs of the node's default routes; the NICs below them count as well
 Result<Inventory> read_inventory(const std::string& sysfs, std::string node,
                                  const std::set<std::string>& default_route);
 

@@ -162,6 +162,24 @@ std::optional<Nic> read_nic(const std::string& sysfs, const std::string& name) {
   return nic;
 }
 
+/// These netdevs and all below them: the NIC of a VLAN, the members of a bond.
+std::set<std::string> with_lower(const std::string& sysfs, const std::set<std::string>& names) {
+  constexpr std::string_view kPrefix = "lower_";
+  const std::string folder = sysfs + "/class/net/";
+  std::set<std::string> found = names;
+  std::vector<std::string> open(names.begin(), names.end());
+  while (!open.empty()) {
+    const std::string name = std::move(open.back());
+    open.pop_back();
+    for (const std::string& entry : list_directory(folder + name)) {
+      if (entry.starts_with(kPrefix) && found.insert(entry.substr(kPrefix.size())).second) {
+        open.push_back(entry.substr(kPrefix.size()));
+      }
+    }
+  }
+  return found;
+}
+
 /// A device with two ports has one RDMA device, or one for each, by order of the ports.
 std::string pick_rdma(const std::vector<std::string>& devices, std::int64_t port) {
   const auto index = static_cast<std::size_t>(std::max<std::int64_t>(0, port));
@@ -169,6 +187,28 @@ std::string pick_rdma(const std::vector<std::string>& devices, std::int64_t port
 }
 
 }  // namespace
+
+std::set<std::string> parse_default_routes(std::string_view v4, std::string_view v6) {
+  constexpr std::size_t kMask4 = 7;
+  constexpr std::size_t kName6 = 9;
+  const std::string any(32, '0');
+  std::set<std::string> names;
+  for (const std::string_view line : split(v4, '\n')) {
+    const auto words = split(line, '\t');
+    if (words.size() > kMask4 && words[1] == "00000000" && words[kMask4] == "00000000") {
+      names.emplace(words[0]);
+    }
+  }
+  for (const std::string_view line : split(v6, '\n')) {
+    std::vector<std::string_view> words = split(line, ' ');
+    std::erase(words, "");
+    // The kernel's own, which refuses, is at lo.
+    if (words.size() > kName6 && words[0] == any && words[1] == "00" && words[kName6] != "lo") {
+      names.emplace(words[kName6]);
+    }
+  }
+  return names;
+}
 
 std::vector<std::string> parse_pci_path(std::string_view path) {
   std::vector<std::string> parts;
@@ -184,16 +224,18 @@ Result<Inventory> read_inventory(const std::string& sysfs, std::string node,
                                  const std::set<std::string>& default_route) {
   Inventory inventory{std::move(node), read_gpus(sysfs), {}};
   const auto rdma = read_rdma(sysfs);
-  for (const std::string& name : MVR_TRY(read_directory(sysfs + "/class/net"))) {
+  const auto management = with_lower(sysfs, default_route);
+  const std::string folder = sysfs + "/class/net/";
+  for (const std::string& name : MVR_TRY(read_directory(folder))) {
     auto nic = read_nic(sysfs, name);
     if (!nic) {
       continue;
     }
-    nic->has_default_route = default_route.contains(name);
-    const auto found = rdma.find(resolve(sysfs + "/class/net/" + name + "/device"));
+    nic->has_default_route = management.contains(name);
+    const std::string netdev = folder + name;
+    const auto found = rdma.find(resolve(netdev + "/device"));
     if (found != rdma.end() && nic->kind != NicKind::bond) {
-      nic->rdma =
-          pick_rdma(found->second, read_number(sysfs + "/class/net/" + name + "/dev_port", 0));
+      nic->rdma = pick_rdma(found->second, read_number(netdev + "/dev_port", 0));
     }
     inventory.nics.push_back(*std::move(nic));
   }

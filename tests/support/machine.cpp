@@ -81,6 +81,14 @@ void put_bond(const fs::path& root, const std::string& name, const Words& words)
   link(root / "class/net" / name, bond);
 }
 
+void put_vlan(const fs::path& root, const std::string& name, const Words& words) {
+  const fs::path vlan = root / "devices/virtual/net" / name;
+  const std::string lower = get(words, "lower");
+  put(vlan / "mtu", "1500");
+  link(root / "class/net" / name, vlan);
+  link(vlan / ("lower_" + lower), root / "class/net" / lower);
+}
+
 }  // namespace
 
 Machine::Machine(const std::string& description) {
@@ -104,6 +112,8 @@ Machine::Machine(const std::string& description) {
       put_device(root, name, words);
     } else if (kind == "bond") {
       put_bond(root, name, words);
+    } else if (kind == "vlan") {
+      put_vlan(root, name, words);
     } else {
       REQUIRE(kind == "default-route");
       default_route_.insert(name);

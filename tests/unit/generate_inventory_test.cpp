@@ -186,6 +186,34 @@ TEST_CASE("a device may be a part of a PCI device", "[generate]") {
   CHECK(parts.nics[1].rdma == "mlx5_4");
 }
 
+TEST_CASE("the default route marks the NIC below a VLAN", "[generate]") {
+  const Inventory node = inventory_of(Machine(
+      "device pci0000:10/0000:10:01.0/0000:11:00.0 class=020000 id=15b3:1021 net=a rdma=r0\n"
+      "device pci0000:20/0000:20:01.0/0000:21:00.0 class=020000 id=15b3:1021 net=b rdma=r1\n"
+      "vlan a.20 lower=a\n"
+      "vlan a.20.3 lower=a.20\n"
+      "default-route a.20.3\n"));
+  REQUIRE(node.nics.size() == 2);
+  CHECK(node.nics[0].has_default_route);
+  CHECK_FALSE(node.nics[1].has_default_route);
+}
+
+TEST_CASE("default routes are those of both families", "[generate]") {
+  using Names = std::set<std::string>;
+  const std::string v4 =
+      "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+      "eno1\t00000000\t010A010A\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
+      "eno2\t00000000\t010A010A\t0003\t0\t0\t100\t000000FE\t0\t0\t0\n"
+      "eno3\t000A010A\t00000000\t0001\t0\t0\t100\t00FFFFFF\t0\t0\t0\n";
+  const std::string any(32, '0');
+  const std::string rest =
+      " 00000000000000000000000000000000 00 " + any + " 00000400 00000001 00000000 00000003    ";
+  const std::string v6 = any + " 00" + rest + " eno4\n" + any + " 00" + rest + "   lo\n" + "fe80" +
+                         any.substr(4) + " 40" + rest + " eno5\n";
+  CHECK(parse_default_routes(v4, v6) == Names{"eno1", "eno4"});
+  CHECK(parse_default_routes("", "\n\n").empty());
+}
+
 TEST_CASE("a tree that is no sysfs is refused", "[generate]") {
   const auto read = read_inventory("/nowhere", "x", {});
   REQUIRE_FALSE(read);
