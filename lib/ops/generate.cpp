@@ -12,7 +12,7 @@
 #include "mvr/base/fd.hpp"
 #include "mvr/base/text.hpp"
 #include "ops/commands.hpp"
-#include "ops/manifest.hpp"
+#include "ops/cluster_files.hpp"
 #include "ops/screen.hpp"
 
 namespace mvr::ops {

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "ops/document.hpp"
-#include "ops/manifest.hpp"
+#include "ops/cluster_files.hpp"
 #include "support/machine.hpp"
 #include "support/print.hpp"
 

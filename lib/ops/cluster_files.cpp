@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "ops/manifest.hpp"
+#include "ops/cluster_files.hpp"
 
 #include <algorithm>
 

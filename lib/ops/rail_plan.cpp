@@ -4,7 +4,7 @@
 #include <set>
 
 #include "mvr/base/text.hpp"
-#include "ops/manifest.hpp"
+#include "ops/cluster_files.hpp"
 #include "ops/screen.hpp"
 
 namespace mvr::ops {
