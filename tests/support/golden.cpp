@@ -12,15 +12,27 @@
 
 namespace mvr::test {
 
+namespace {
+
+std::filesystem::path path_of(const std::string& path) {
+  return std::filesystem::path(MVR_SOURCE_DIR "/tests/golden") / path;
+}
+
+}  // namespace
+
+std::string read_golden(const std::string& path) {
+  return read_text(path_of(path));
+}
+
 void check_golden(const std::string& path, const std::string& text) {
-  const std::filesystem::path file = std::filesystem::path(MVR_SOURCE_DIR "/tests/golden") / path;
+  const std::filesystem::path file = path_of(path);
   const char* wanted = std::getenv("MVR_GOLDEN");
   if (wanted != nullptr && std::string_view(wanted) == "write") {
     std::filesystem::create_directories(file.parent_path());
     write_text(file, text);
     return;
   }
-  const std::string golden = read_text(file);
+  const std::string golden = read_golden(path);
   const auto found = split(text, '\n');
   const auto expected = split(golden, '\n');
   const auto [one, other] = std::ranges::mismatch(found, expected);
