@@ -81,6 +81,10 @@ void Log::line(LogLevel level, std::string_view message,
   if (!has(level)) {
     return;
   }
+  if (reader_) {
+    reader_(level, message);
+    return;
+  }
   std::string text = "time=" + now() + format_field("level", to_string(level)) +
                      format_field("msg", message) + context_;
   for (const auto& [key, value] : fields) {

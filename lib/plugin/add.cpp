@@ -70,10 +70,23 @@ bool is_refusal(const Error& error) {
          error.code != Code::io;
 }
 
+std::string describe_addresses(const cni::AddResult& ipam) {
+  std::vector<std::string> texts;
+  std::ranges::transform(ipam.ips, std::back_inserter(texts), [](const cni::IpConfig& ip) {
+    return ip.address.to_string() + (ip.gateway ? " via " + ip.gateway->to_string() : "");
+  });
+  return texts.empty() ? "none" : join(texts, ", ");
+}
+
 Result<cni::AddResult> ask_ipam(Attempt& a) {
   const cni::NetConf& conf = a.call.conf;
   if (conf.ipam_type.empty()) {
     return cni::AddResult{};
+  }
+  if (a.rehearsal != nullptr) {
+    a.rehearsal->tell("ipam", "ask " + conf.ipam_type + " for addresses; taken for granted: " +
+                                  describe_addresses(a.rehearsal->addresses));
+    return a.rehearsal->addresses;
   }
   const auto plugin = MVR_TRY(find_ipam(a.call));
   a.has_called_ipam = true;
@@ -128,7 +141,7 @@ Result<void> complete(Attempt& a, Ground& ground, const net::Link& link,
   if (!a.call.conf.ipam_type.empty()) {
     ground.record.ipam = ipam;
   }
-  return a.journal.write(ground.record);
+  return write_journal(a, ground.record, "the NIC is complete");
 }
 
 /// In exclusive mode: before the NIC has an address, so that the device sees its GIDs come.
@@ -151,6 +164,12 @@ Result<void> move_rdma(Attempt& a, const Ground& ground) {
 Result<void> find_gids(Attempt& a, Ground& ground, const std::vector<ip::Address>& addresses) {
   auto& device = ground.record.rdma;
   if (!device) {
+    return {};
+  }
+  if (a.rehearsal != nullptr) {
+    a.rehearsal->tell("rdma", "wait for the addresses' GIDs in the table of " + device->name +
+                                  " port " + std::to_string(device->port) + ", at most " +
+                                  std::to_string(a.call.conf.rdma.gid_timeout.count()) + " ms");
     return {};
   }
   device->gid_indexes = MVR_TRY(wait_for_gids(a.call, a.netns, *device, addresses));
@@ -228,6 +247,10 @@ Result<void> configure_addresses(Attempt& a, const net::Link& link, const plan::
   const bool has_dad = std::ranges::any_of(nic.addresses, [](const net::IfAddress& address) {
     return address.prefix.family() == ip::Family::v6 && !address.has_no_dad;
   });
+  if (has_dad && a.rehearsal != nullptr) {
+    a.rehearsal->tell("rail", "wait for the kernel's search for duplicates (ipv6.dad \"kernel\")");
+    return {};
+  }
   return has_dad ? await_dad(a, link) : Result<void>();
 }
 
@@ -247,7 +270,7 @@ Result<void> take_default(Attempt& a, Ground& ground, const plan::DesiredNic& ni
   for (const plan::Step& step : steps) {
     ground.record.overlay_defaults.push_back(std::get<plan::ChangeRoute>(step).route);
   }
-  MVR_TRY(a.journal.write(ground.record));
+  MVR_TRY(write_journal(a, ground.record, "main's default, which DEL will bring back"));
   return a.network.run(steps, a.call.budget);
 }
 
@@ -258,42 +281,17 @@ Result<void> route_on_node(Attempt& a, Ground& ground, const plan::Routing& want
   }
   ground.record.host_rule_table = a.call.conf.host_rule_table;
   ground.record.node_routes = wanted.routes;
-  MVR_TRY(a.journal.write(ground.record));
+  MVR_TRY(write_journal(a, ground.record, "the routes on the node"));
   return make_node_routes(a.call, a.kernel, wanted, a.node);
 }
 
-Result<void> make(Attempt& a) {
-  Ground ground = MVR_TRY(prepare(a));
-  net::Link link = MVR_TRY(raise_link(a, ground));
-  const cni::AddResult ipam = MVR_TRY(ask_ipam(a));
-  MVR_TRY(set_mac(a, ipam, link));
-  const plan::DesiredNic nic = MVR_TRY(
-      plan_nic(a.call.conf, ground.facts, ground.place, link.index, a.attachment.ifname, ipam));
-  const plan::Routing on_node = MVR_TRY(plan_node(a.call.conf, ground.facts, nic));
-  warn(a.call, nic.warnings);
-  const auto addresses = list_addresses(nic);
-  MVR_TRY(refuse_node_address(a.call, ground.facts, addresses));
-  Prober prober(a.call, a.netns, a.kernel, link, ground.facts.master);
-  MVR_TRY(prober.start_conflicts(list_probed(a.call.conf, addresses)));
-  MVR_TRY(move_rdma(a, ground));
-  MVR_TRY(prober.finish_conflicts());
-  a.call.timeline.end_phase("conflict");
-  MVR_TRY(configure_addresses(a, link, nic));
-  MVR_TRY(prober.probe_gateways(nic.gateways));
-  a.call.timeline.end_phase("gateway");
-  MVR_TRY(a.network.run(
-      plan::routing_steps(nic.routing, ground.facts.pod, {ground.place.table}, a.attachment.ifname),
-      a.call.budget));
-  MVR_TRY(take_default(a, ground, nic));
-  MVR_TRY(route_on_node(a, ground, on_node));
-  a.call.timeline.end_phase("routing");
-  MVR_TRY(find_gids(a, ground, addresses));
-  prober.announce(addresses);
-  a.call.timeline.end_phase("announce");
-  publish_device(a.call, ground.record);
-  MVR_TRY(complete(a, ground, link, ipam));
-  a.call.timeline.end_phase("journal");
-  return a.call.print(format_result(make_result(a, link, ipam, nic), a.call.conf.cni_version));
+/// The device information, where the runtime wants it.
+void publish(const Attempt& a, const Ground& ground) {
+  if (a.rehearsal == nullptr) {
+    publish_device(a.call, ground.record);
+  } else if (!ground.record.device_info_file.empty()) {
+    a.rehearsal->tell("file", "write " + ground.record.device_info_file);
+  }
 }
 
 void append_line(std::string& text, const std::string& line) {
@@ -310,6 +308,40 @@ Result<void> make_or_fail(Attempt& a) {
 }
 
 }  // namespace
+
+Result<void> make(Attempt& a) {
+  Ground ground = MVR_TRY(prepare(a));
+  net::Link link = MVR_TRY(raise_link(a, ground));
+  const cni::AddResult ipam = MVR_TRY(ask_ipam(a));
+  MVR_TRY(set_mac(a, ipam, link));
+  const plan::DesiredNic nic = MVR_TRY(
+      plan_nic(a.call.conf, ground.facts, ground.place, link.index, a.attachment.ifname, ipam));
+  const plan::Routing on_node = MVR_TRY(plan_node(a.call.conf, ground.facts, nic));
+  warn(a.call, nic.warnings);
+  const auto addresses = list_addresses(nic);
+  MVR_TRY(refuse_node_address(a.call, ground.facts, addresses));
+  Prober prober(a, link, ground.facts.master);
+  MVR_TRY(prober.start_conflicts(list_probed(a.call.conf, addresses)));
+  MVR_TRY(move_rdma(a, ground));
+  MVR_TRY(prober.finish_conflicts());
+  a.call.timeline.end_phase("conflict");
+  MVR_TRY(configure_addresses(a, link, nic));
+  MVR_TRY(prober.probe_gateways(nic.gateways));
+  a.call.timeline.end_phase("gateway");
+  MVR_TRY(a.network.run(
+      plan::routing_steps(nic.routing, ground.facts.pod, {ground.place.table}, a.attachment.ifname),
+      a.call.budget));
+  MVR_TRY(take_default(a, ground, nic));
+  MVR_TRY(route_on_node(a, ground, on_node));
+  a.call.timeline.end_phase("routing");
+  MVR_TRY(find_gids(a, ground, addresses));
+  prober.announce(addresses);
+  a.call.timeline.end_phase("announce");
+  publish(a, ground);
+  MVR_TRY(complete(a, ground, link, ipam));
+  a.call.timeline.end_phase("journal");
+  return a.call.print(format_result(make_result(a, link, ipam, nic), a.call.conf.cni_version));
+}
 
 Result<void> add(const Call& call) {
   const Namespaces netns = MVR_TRY(open_namespaces(call));

@@ -4,7 +4,9 @@
 /// way back. add.cpp has the flow.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "mvr/plan/transaction.hpp"
@@ -14,6 +16,13 @@
 #include "plugin/namespaces.hpp"
 
 namespace mvr::plugin {
+
+/// What makes of an ADD one that only says what it would do. Its kernel is a foreseen one; with
+/// everybody else (IPAM, the rail, files) it deals by telling.
+struct Rehearsal {
+  cni::AddResult addresses;  ///< in the place of what IPAM would say
+  std::function<void(std::string_view with_whom, const std::string& what)> tell;
+};
 
 /// What an ADD holds and what it has done.
 struct Attempt {
@@ -30,7 +39,8 @@ struct Attempt {
   plan::Transaction node;                 ///< what pods share; taken back by the journal
   std::vector<net::IfIndex> elders = {};  ///< the pod's NICs of ours that were there before
   bool has_called_ipam = false;
-  bool has_ipam_refused = false;  ///< it has answered with an error of its own
+  bool has_ipam_refused = false;         ///< it has answered with an error of its own
+  const Rehearsal* rehearsal = nullptr;  ///< null: it is meant
 };
 
 /// What is settled before IPAM is asked.
@@ -44,6 +54,16 @@ struct Ground {
 /// A record of this attachment means that an ADD came before. Its work is undone if it has died or
 /// its namespace has; a living one is an error (Code::link_failed).
 Result<void> heal(const Call& call, const net::Netns& host, state::Journal& journal);
+
+/// Whether there is something to heal; fails if the attachment lives.
+Result<bool> needs_healing(const net::Netns& host, const state::Journal& journal);
+
+/// ADD from an open journal on: looks, makes the NIC, prints the result. What it has made when it
+/// fails is for `take_back`.
+Result<void> make(Attempt& a);
+
+/// \param why what is new in the record, in words
+Result<void> write_journal(Attempt& a, const state::Record& record, const std::string& why);
 
 /// Looks, chooses, claims, and makes what is shared, and the link under its temporary name: all
 /// under the pod's lock, so that NICs made at the same time agree on tables and on what they share.

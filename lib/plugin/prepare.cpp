@@ -102,6 +102,15 @@ void warn(const Call& call, const std::vector<std::string>& warnings) {
   }
 }
 
+Result<void> write_journal(Attempt& a, const state::Record& record, const std::string& why) {
+  if (a.rehearsal != nullptr) {
+    const std::string path = state::journal_path(a.call.conf.state_dir, a.attachment);
+    a.rehearsal->tell("journal", "write " + path + ": " + why);
+    return {};
+  }
+  return a.journal.write(record);
+}
+
 std::vector<net::IfIndex> find_our_links(const std::vector<net::Link>& links) {
   std::vector<net::IfIndex> found;
   for (const net::Link& link : links) {
@@ -135,7 +144,7 @@ Result<Ground> prepare(Attempt& a) {
   ground.record.device_info_file = rdma.device ? conf.device_info_file : "";
   a.call.timeline.end_phase("observe");
 
-  MVR_TRY(a.journal.write(ground.record));
+  MVR_TRY(write_journal(a, ground.record, "what DEL will need"));
   MVR_TRY(remove_leftover(a, ground));
   const std::string overlay = ground.facts.overlay ? ground.facts.overlay->link.name : "";
   MVR_TRY(a.shared.run(

@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plugin/probing.hpp"
 
+#include <algorithm>
+
+#include "mvr/base/text.hpp"
+
 namespace mvr::plugin {
 namespace {
 
 using cni::ProbePolicy;
 
 constexpr const char* kConflictProbe = "conflict probe";
+
+std::string list(const std::vector<ip::Address>& addresses) {
+  std::vector<std::string> texts;
+  std::ranges::transform(addresses, std::back_inserter(texts), &ip::Address::to_string);
+  return join(texts, ", ");
+}
 
 }  // namespace
 
@@ -16,6 +26,12 @@ Result<void> Prober::open() {
     socket_ = MVR_TRY(probe::open_socket());
   }
   return {};
+}
+
+void Prober::tell(const std::string& question, const cni::ProbeConf& conf) const {
+  rehearsal_->tell("rail", question + ": " + std::to_string(conf.attempts) + " requests, " +
+                               std::to_string(conf.interval.count()) + " ms each" +
+                               (conf.policy == ProbePolicy::warn ? "; warn only" : ""));
 }
 
 probe::Options Prober::options(const cni::ProbeConf& conf) const {
@@ -30,6 +46,10 @@ Result<bool> Prober::has_carrier() {
 Result<void> Prober::start_conflicts(const std::vector<ip::Address>& addresses) {
   const cni::ProbeConf& conf = call_.conf.conflict_probe;
   if (conf.policy == ProbePolicy::off || addresses.empty()) {
+    return {};
+  }
+  if (rehearsal_ != nullptr) {
+    tell("ask whether somebody has " + list(addresses), conf);
     return {};
   }
   MVR_TRY(open());
@@ -79,6 +99,12 @@ Result<void> Prober::probe_gateways(const std::vector<probe::Target>& gateways) 
   if (conf.policy == ProbePolicy::off || gateways.empty()) {
     return {};
   }
+  if (rehearsal_ != nullptr) {
+    std::vector<ip::Address> asked;
+    std::ranges::transform(gateways, std::back_inserter(asked), &probe::Target::gateway);
+    tell("ask gateway " + list(asked), conf);
+    return {};
+  }
   MVR_TRY(open());
   const auto answers =
       MVR_TRY(in("gateway probe", probe::probe_gateways(
@@ -98,6 +124,10 @@ Result<void> Prober::probe_gateways(const std::vector<probe::Target>& gateways) 
 void Prober::announce(const std::vector<ip::Address>& addresses) {
   const auto times = static_cast<int>(call_.conf.announce);
   if (times == 0 || addresses.empty()) {
+    return;
+  }
+  if (rehearsal_ != nullptr) {
+    rehearsal_->tell("rail", "announce " + list(addresses) + ", " + std::to_string(times) + " ×");
     return;
   }
   const auto run = [&]() -> Result<void> {

@@ -12,17 +12,20 @@
 #include "mvr/plan/kernel.hpp"
 #include "mvr/probe/conflict.hpp"
 #include "mvr/probe/gateway.hpp"
-#include "plugin/call.hpp"
-#include "plugin/namespaces.hpp"
+#include "plugin/attempt.hpp"
 
 namespace mvr::plugin {
 
 class Prober {
  public:
   /// \param master only for people
-  Prober(const Call& call, const Namespaces& netns, plan::Kernel& kernel, const net::Link& nic,
-         const net::Link& master)
-      : call_(call), netns_(netns), kernel_(kernel), nic_(nic), master_(master) {}
+  Prober(const Attempt& a, const net::Link& nic, const net::Link& master)
+      : call_(a.call),
+        netns_(a.netns),
+        kernel_(a.kernel),
+        rehearsal_(a.rehearsal),
+        nic_(nic),
+        master_(master) {}
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
   ~Prober() { close_later(std::move(socket_)); }
@@ -42,6 +45,7 @@ class Prober {
 
  private:
   Result<void> open();
+  void tell(const std::string& question, const cni::ProbeConf& conf) const;
   [[nodiscard]] probe::Options options(const cni::ProbeConf& conf) const;
   Result<bool> has_carrier();
   [[nodiscard]] std::string describe_silence(const probe::Answer& answer) const;
@@ -49,6 +53,7 @@ class Prober {
   const Call& call_;
   const Namespaces& netns_;
   plan::Kernel& kernel_;
+  const Rehearsal* rehearsal_;
   const net::Link& nic_;
   const net::Link& master_;
   Fd socket_;  ///< opened when it is first needed

@@ -3,6 +3,7 @@
 /// The log: one `key=value` line an event, to standard error or a file. Only the plugin part logs.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -25,6 +26,11 @@ class Log {
   /// Fails with Code::io; then the log stays where it was.
   Result<void> open(const std::string& path);
 
+  /// Hands what follows to a function instead: messages without their fields.
+  void divert(std::function<void(LogLevel, std::string_view)> reader) {
+    reader_ = std::move(reader);
+  }
+
   void set_level(LogLevel level) { level_ = level; }
   [[nodiscard]] bool has(LogLevel level) const { return level >= level_; }
 
@@ -39,6 +45,7 @@ class Log {
 
  private:
   Fd file_;
+  std::function<void(LogLevel, std::string_view)> reader_;
   LogLevel level_ = LogLevel::info;
   std::string context_;
 };
