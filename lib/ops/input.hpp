@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// Files that are named on the command line.
+#pragma once
+
+#include <string>
+
+#include "mvr/base/error.hpp"
+
+namespace mvr::ops {
+
+/// The text of a file of at most 16 MiB; "-" is standard input. A pipe is fine. Fails with
+/// Code::io, saying what the path is instead.
+Result<std::string> read_input(const std::string& path);
+
+}  // namespace mvr::ops
