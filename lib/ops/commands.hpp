@@ -9,6 +9,7 @@ namespace mvr::ops {
 
 extern const Command kGenerate;
 extern const Command kInstall;
+extern const Command kValidate;
 extern const Command kPlan;
 extern const Command kGc;
 extern const Command kCompletion;

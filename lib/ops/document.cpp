@@ -3,6 +3,7 @@
 
 #include <yaml.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -61,10 +62,27 @@ Json read_plain(const std::string& text) {
   return number ? Json(*number) : Json(text);
 }
 
+/// What is between the quotes, with a byte for each escape that matters to JSON. Line ends stay.
+std::string unquote(std::string_view text, char quote) {
+  std::string plain;
+  text = text.size() >= 2 ? text.substr(1, text.size() - 2) : std::string_view();
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_pair = text[i] == (quote == '"' ? '\\' : '\'') && i + 1 < text.size();
+    i += is_pair ? 1U : 0U;
+    plain += is_pair && (text[i] == 'n' || text[i] == 't' || text[i] == 'r') ? ' ' : text[i];
+  }
+  return plain;
+}
+
+/// The lines below the indicator.
+std::string_view skip_line(std::string_view text) {
+  return text.substr(std::min(text.find('\n'), text.size() - 1) + 1);
+}
+
 /// libyaml's parser, event by event.
 class Events {
  public:
-  explicit Events(std::string_view text) {
+  explicit Events(std::string_view text) : text_(text) {
     yaml_parser_initialize(&parser_);
     yaml_parser_set_input_string(&parser_, reinterpret_cast<const unsigned char*>(text.data()),
                                  text.size());
@@ -94,7 +112,45 @@ class Events {
     return {reinterpret_cast<const char*>(scalar.value), scalar.length};
   }
 
+  /// Of a scalar event; nothing for a plain scalar.
+  [[nodiscard]] std::optional<Source> source() {
+    const int line = place().line;
+    const std::string_view text = slice(event_.start_mark.index, event_.end_mark.index);
+    const bool has_lines = event_.end_mark.line > event_.start_mark.line && !text.empty();
+    switch (event_.data.scalar.style) {
+      case YAML_SINGLE_QUOTED_SCALAR_STYLE:
+        return Source{line, has_lines ? unquote(text, '\'') : ""};
+      case YAML_DOUBLE_QUOTED_SCALAR_STYLE:
+        return Source{line, has_lines ? unquote(text, '"') : ""};
+      case YAML_LITERAL_SCALAR_STYLE:
+      case YAML_FOLDED_SCALAR_STYLE:
+        return Source{line + 1, std::string(has_lines ? skip_line(text) : "")};
+      default:
+        return std::nullopt;
+    }
+  }
+
  private:
+  /// The text between two marks, which count characters. Marks only grow.
+  std::string_view slice(std::size_t begin, std::size_t end) {
+    const std::size_t first = find_byte(begin);
+    return text_.substr(first, find_byte(end) - first);
+  }
+
+  std::size_t find_byte(std::size_t character) {
+    const auto is_rest = [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; };
+    while (byte_ < text_.size() && character_ < character) {
+      do {
+        ++byte_;
+      } while (byte_ < text_.size() && is_rest(text_[byte_]));
+      ++character_;
+    }
+    return byte_;
+  }
+
+  std::string_view text_;
+  std::size_t byte_ = 0;       ///< of text_, where the last mark was
+  std::size_t character_ = 0;  ///< its number
   yaml_parser_t parser_{};
   yaml_event_t event_{};
 };
@@ -112,9 +168,11 @@ class Reader {
     }
     switch (events_.event().type) {
       case YAML_SCALAR_EVENT:
-        return events_.event().data.scalar.style == YAML_PLAIN_SCALAR_STYLE
-                   ? read_plain(events_.text())
-                   : Json(events_.text());
+        if (auto source = events_.source()) {
+          document_.sources[pointer] = *std::move(source);
+          return Json(events_.text());
+        }
+        return read_plain(events_.text());
       case YAML_SEQUENCE_START_EVENT:
         return read_sequence(pointer, depth);
       case YAML_MAPPING_START_EVENT:

@@ -20,11 +20,19 @@ struct Place {
   int column = 0;
 };
 
+/// A string in quotes or behind "|" or ">", as it stands in the file: where somebody has put a text
+/// of some other form into it, that has lines of its own.
+struct Source {
+  int line = 0;      ///< of its first character, from 1 on
+  std::string text;  ///< line by line as in the file, without the quotes; empty if it has one line
+};
+
 /// One document of a file. `places` has, by JSON pointer (RFC 6901), where a value begins: that of
 /// a member is its key's.
 struct Document {
   nlohmann::json value;
   std::map<std::string, Place> places;
+  std::map<std::string, Source> sources;  ///< by JSON pointer
 
   /// Of the value or, if that is not there, of the nearest one around it.
   [[nodiscard]] Place place_of(std::string pointer) const;

@@ -55,6 +55,23 @@ TEST_CASE("each value has its place", "[document]") {
   CHECK(document.place_of("/nothing").line == 1);
 }
 
+TEST_CASE("a string of several lines has them as they are in the file", "[document]") {
+  const Document document = read_one(
+      "µ: 'x'\na: |-\n  one\n   two\n\nb: 'it''s\n\n  two'\nc:\n  \"say \\\"\n  so\\n\"\n"
+      "d: \"one\"\ne: plain\n  text\nf: >\n\n  folded\n  text\n");
+  CHECK(document.sources.at("/a").line == 3);
+  CHECK(document.sources.at("/a").text.starts_with("  one\n   two\n"));
+  CHECK(document.sources.at("/b").line == 6);
+  CHECK(document.sources.at("/b").text == "it's\n\n  two");
+  CHECK(document.sources.at("/c").line == 10);
+  CHECK(document.sources.at("/c").text == "say \"\n  so ");
+  CHECK(document.sources.at("/d").line == 12);
+  CHECK(document.sources.at("/d").text.empty());
+  CHECK_FALSE(document.sources.contains("/e"));
+  CHECK(document.sources.at("/f").line == 16);
+  CHECK(document.sources.at("/f").text == "\n  folded\n  text\n");
+}
+
 TEST_CASE("a file has several documents, or none", "[document]") {
   const auto documents = unwrap(parse_documents("a: 1\n---\n---\nb: 2\n...\n"));
   REQUIRE(documents.size() == 3);

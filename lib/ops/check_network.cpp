@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// One configuration, by the parser that ADD has.
+#include <algorithm>
+
+#include "cni/json.hpp"
+#include "mvr/base/text.hpp"
+#include "ops/validate.hpp"
+
+namespace mvr::ops {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kDefaultsHeading = "defaults file: ";
+constexpr const char* kNoDefaults = "{}";
+constexpr std::size_t kLongestKey = 64;  // as labels show it
+
+bool ends_label(std::string_view rest) {
+  return rest.empty() || std::string_view(" .:[").find(rest.front()) != std::string_view::npos;
+}
+
+/// The longest key with which the label begins: keys may have dots.
+const std::string* find_key(const Json& object, std::string_view label) {
+  const std::string* best = nullptr;
+  std::size_t longest = 0;
+  for (auto it = object.begin(); it != object.end(); ++it) {
+    const std::string shown = printable(it.key(), kLongestKey);
+    if (shown.size() >= longest && label.starts_with(shown) &&
+        ends_label(label.substr(shown.size()))) {
+      best = &it.key();
+      longest = shown.size();
+    }
+  }
+  return best;
+}
+
+/// RFC 6901, section 3.
+std::string escape(std::string_view key) {
+  std::string text;
+  for (const char c : key) {
+    text += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+  }
+  return text;
+}
+
+bool is_about(const Error& error, std::string_view key) {
+  return error.msg.starts_with(key) || error.msg.find(": " + std::string(key)) != std::string::npos;
+}
+
+void erase_key(Json& config, std::string_view name) {
+  while (const Json* value = cni::find_member(config, name).value) {
+    static_cast<void>(value);
+    config.erase(std::string(cni::find_member(config, name).key));
+  }
+}
+
+class Check {
+ public:
+  Check(const Network& network, const InputFile* defaults, std::vector<Finding>& findings)
+      : network_(network),
+        config_(network.config),
+        defaults_(defaults),
+        defaults_text_(defaults != nullptr ? defaults->text : kNoDefaults),
+        findings_(findings) {}
+
+  std::optional<ReadNetwork> run() {
+    // Each round takes one thing out of the way at which the parser gives up.
+    constexpr int kRounds = 4;
+    for (int i = 0; i < kRounds; ++i) {
+      const std::string text = config_.dump(-1, ' ', false, Json::error_handler_t::replace);
+      auto parsed = cni::parse_netconf(text, defaults_text_);
+      if (parsed) {
+        for (const Error& problem : parsed->problems) {
+          report(Severity::problem, problem.msg);
+        }
+        for (const std::string& warning : parsed->warnings) {
+          report(Severity::warning, warning);
+        }
+        check_priority(parsed->conf);
+        return ReadNetwork{network_, std::move(parsed->conf)};
+      }
+      report(Severity::problem, parsed.error().msg);
+      if (!repair(parsed.error())) {
+        return std::nullopt;
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  bool repair(const Error& error) {
+    if (error.msg.starts_with("defaults file")) {
+      defaults_text_ = kNoDefaults;
+    } else if (is_about(error, "cniVersion")) {
+      erase_key(config_, "cniVersion");
+      config_["cniVersion"] = cni::kSupportedVersions.back().to_string();
+    } else if (is_about(error, "name")) {
+      erase_key(config_, "name");
+      config_["name"] = "network";
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  void report(Severity severity, const std::string& message) {
+    if (message.starts_with("defaults file") && defaults_ != nullptr) {
+      report_default(severity, message);
+      return;
+    }
+    const std::size_t version = message.find("cniVersion ");
+    const std::string_view label =
+        std::string_view(message).substr(message.starts_with("incompatible") ? version : 0);
+    const std::string pointer = pointer_of(network_.config, label);
+    const bool is_lists = pointer == "/name" || pointer == "/cniVersion";
+    const Origin& origin =
+        is_lists || message.starts_with("name:") ? network_.list : network_.origin;
+    findings_.push_back(origin.find(severity, message, pointer));
+  }
+
+  /// The same for each network, and said once.
+  void report_default(Severity severity, const std::string& message) {
+    const std::string text =
+        message.starts_with(kDefaultsHeading) ? message.substr(kDefaultsHeading.size()) : message;
+    int line = 0;
+    auto documents = parse_documents(defaults_->text);
+    if (documents && documents->size() == 1 && documents->front().value.is_object()) {
+      const Document& document = documents->front();
+      line = document.place_of(pointer_of(document.value, text)).line;
+    }
+    findings_.push_back({severity, defaults_->name, line, "", text});
+  }
+
+  /// ADD refuses them as soon as there is an overlay NIC.
+  void check_priority(const cni::NetConf& conf) {
+    constexpr std::uint64_t kMainRulePriority = 32766;
+    const bool is_named = conf.route_table != 0;
+    if (!conf.tune_pod_routes || conf.ipam_type.empty()) {
+      return;
+    }
+    if (is_named && conf.route_table == conf.route_table_base) {
+      report(Severity::problem, "routeTable " + std::to_string(conf.route_table) +
+                                    ": is routeTableBase, the table of the overlay NIC");
+    }
+    const std::uint64_t table = std::max<std::uint64_t>(
+        is_named ? conf.route_table : std::uint64_t{conf.route_table_base} + 1,
+        conf.route_table_base);
+    const std::uint64_t priority = conf.rule_priority_base + table;
+    if (priority >= kMainRulePriority) {
+      const bool has_key = network_.config.contains("routeTable");
+      report(Severity::problem, std::string(has_key ? "routeTable" : "rulePriorityBase") +
+                                    ": rule priority " + std::to_string(priority) +
+                                    " = rulePriorityBase " +
+                                    std::to_string(conf.rule_priority_base) + " + routing table " +
+                                    std::to_string(table) + ": must be below 32766");
+    }
+  }
+
+  const Network& network_;
+  Json config_;
+  const InputFile* defaults_;
+  std::string defaults_text_;
+  std::vector<Finding>& findings_;
+};
+
+}  // namespace
+
+std::string pointer_of(const Json& config, std::string_view message) {
+  const Json* value = &config;
+  std::string pointer;
+  for (;;) {
+    if (value->is_array() && message.starts_with('[')) {
+      const std::size_t close = std::min(message.find(']'), message.size());
+      const auto index = parse_number<std::size_t>(message.substr(1, close - 1));
+      if (!index || *index >= value->size()) {
+        return pointer;
+      }
+      value = &(*value)[*index];
+      pointer += '/' + std::to_string(*index);
+      message.remove_prefix(std::min(close + 1, message.size()));
+      continue;
+    }
+    if (!value->is_object() || (!pointer.empty() && !message.starts_with('.'))) {
+      return pointer;
+    }
+    message.remove_prefix(pointer.empty() ? 0 : 1);
+    const std::string* key = find_key(*value, message);
+    if (key == nullptr) {
+      return pointer;
+    }
+    message.remove_prefix(printable(*key, kLongestKey).size());
+    pointer += '/' + escape(*key);
+    value = &(*value)[*key];
+  }
+}
+
+std::optional<ReadNetwork> check_network(const Network& network, const InputFile* defaults,
+                                         std::vector<Finding>& findings) {
+  return Check(network, defaults, findings).run();
+}
+
+}  // namespace mvr::ops
