@@ -5,6 +5,7 @@
 #include "cni/json.hpp"
 #include "mvr/base/text.hpp"
 #include "ops/validate.hpp"
+#include "ops/values.hpp"
 
 namespace mvr::ops {
 namespace {
@@ -32,15 +33,6 @@ const std::string* find_key(const Json& object, std::string_view label) {
     }
   }
   return best;
-}
-
-/// RFC 6901, section 3.
-std::string escape(std::string_view key) {
-  std::string text;
-  for (const char c : key) {
-    text += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-  }
-  return text;
 }
 
 bool is_about(const Error& error, std::string_view key) {
@@ -189,7 +181,7 @@ std::string pointer_of(const Json& config, std::string_view message) {
       return pointer;
     }
     message.remove_prefix(printable(*key, kLongestKey).size());
-    pointer += '/' + escape(*key);
+    pointer += '/' + escape_key(*key);
     value = &(*value)[*key];
   }
 }

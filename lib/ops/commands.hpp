@@ -11,6 +11,7 @@ extern const Command kGenerate;
 extern const Command kInstall;
 extern const Command kValidate;
 extern const Command kPlan;
+extern const Command kMigrate;
 extern const Command kGc;
 extern const Command kCompletion;
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "mvr/base/text.hpp"
+#include "ops/values.hpp"
 
 namespace mvr::ops {
 namespace {
@@ -22,15 +23,6 @@ Place to_place(const yaml_mark_t& mark) {
 
 Error at(const Place& place, const std::string& text) {
   return {Code::decode, 0, "line " + std::to_string(place.line) + ": " + text};
-}
-
-/// RFC 6901, section 3.
-std::string escape(std::string_view key) {
-  std::string text;
-  for (const char c : key) {
-    text += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-  }
-  return text;
 }
 
 template <typename Number>
@@ -200,7 +192,7 @@ class Reader {
         return fail(at(events_.place(), "a key must be a word"));
       }
       const std::string key = events_.text();
-      const std::string place = pointer + '/' + escape(key);
+      const std::string place = pointer + '/' + escape_key(key);
       if (object.contains(key)) {
         return fail(at(events_.place(), "the key \"" + printable(key) +
                                             "\" is there already, in line " +

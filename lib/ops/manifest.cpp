@@ -7,6 +7,7 @@
 #include "cni/json.hpp"
 #include "mvr/base/text.hpp"
 #include "mvr/cni/version.hpp"
+#include "ops/values.hpp"
 
 namespace mvr::ops {
 namespace {
@@ -27,11 +28,6 @@ int line_of_byte(const std::string& text, const std::string& message) {
   return static_cast<int>(
              std::count(text.begin(), text.begin() + std::max<std::ptrdiff_t>(last - 1, 0), '\n')) +
          1;
-}
-
-std::string text_of(const Json* value) {
-  const std::string* text = cni::as_string(value);
-  return text != nullptr ? *text : std::string();
 }
 
 class ManifestReader {
@@ -162,8 +158,8 @@ class ManifestReader {
       refuse(origin,
              "spec.config: must be a string of JSON; write \"config: |\" and the JSON below it",
              "/spec/config");
-    } else if (const auto embedded =
-                   read_embedded(origin.at("/spec/config"), "spec.config", findings_)) {
+    } else if (const auto embedded = read_embedded(origin.at("/spec/config"), text_of(config),
+                                                   "spec.config", findings_)) {
       read_configuration(embedded->origin, embedded->value);
     }
   }
@@ -309,10 +305,8 @@ std::pair<int, std::string> split_line(const std::string& message) {
   return {line.value_or(0), message.substr(colon + 2)};
 }
 
-std::optional<Embedded> read_embedded(const Origin& string, const std::string& key,
-                                      std::vector<Finding>& findings) {
-  const Json& value = string.document->value.at(Json::json_pointer(string.pointer));
-  const auto& text = value.get_ref<const std::string&>();
+std::optional<Embedded> read_embedded(const Origin& string, const std::string& text,
+                                      const std::string& key, std::vector<Finding>& findings) {
   const auto found = string.document->sources.find(string.pointer);
   const Source* source = found != string.document->sources.end() ? &found->second : nullptr;
   const Origin origin = origin_inside(string, source, text, findings);

@@ -65,14 +65,16 @@ struct Manifest {
 /// All that is in a file. What cannot be read, or is something else, becomes a finding.
 Manifest read_manifest(const InputFile& file, std::vector<Finding>& findings);
 
-/// Inside `spec.config` of a NetworkAttachmentDefinition, or of any string that is JSON: its value,
-/// and the origin of that. Nothing and a finding if it is no JSON.
+/// The value of a string of JSON, as `spec.config` of a NetworkAttachmentDefinition is one, and the
+/// origin of that value.
 struct Embedded {
   nlohmann::json value;
   Origin origin;
 };
-std::optional<Embedded> read_embedded(const Origin& string, const std::string& key,
-                                      std::vector<Finding>& findings);
+
+/// Nothing and a finding, with `key` in it, if the text is no JSON. \param string its origin
+std::optional<Embedded> read_embedded(const Origin& string, const std::string& text,
+                                      const std::string& key, std::vector<Finding>& findings);
 
 /// The part of an error "line 3: text" behind the line, and the line.
 std::pair<int, std::string> split_line(const std::string& message);
