@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "mvr/base/text.hpp"
+#include "plugin/addresses.hpp"
 #include "plugin/attempt.hpp"
 #include "plugin/delegate.hpp"
 #include "plugin/node.hpp"
@@ -211,49 +212,6 @@ std::vector<ip::Address> list_probed(const cni::NetConf& conf, std::vector<ip::A
   return addresses;
 }
 
-/// Until the kernel has looked for duplicates of the NIC's IPv6 addresses, those of others on the
-/// NIC included: a route with a tentative source is refused. Without a carrier it never begins.
-Result<void> await_dad(Attempt& a, const net::Link& link) {
-  constexpr std::chrono::milliseconds kLookAgain{10};
-  constexpr std::chrono::seconds kLongest{5};  // the kernel takes one or two
-  const auto give_up = Clock::now() + kLongest;
-  for (;;) {
-    bool is_waiting = false;
-    for (const net::IfAddress& address :
-         MVR_TRY(a.kernel.read_addresses(plan::Where::pod, ip::Family::v6, link.index))) {
-      if (address.is_duplicate) {
-        return fail(Code::address_conflict,
-                    "address " + address.prefix.address.to_string() +
-                        " is in use on the rail: the kernel's search for duplicates (ipv6.dad "
-                        "\"kernel\") has found it, without saying by whom");
-      }
-      is_waiting |= address.is_tentative;
-    }
-    if (!is_waiting) {
-      return {};
-    }
-    if (Clock::now() >= give_up) {
-      return fail(Code::link_failed,
-                  "the kernel has not come to an end with the search for duplicates of the NIC's "
-                  "IPv6 addresses (ipv6.dad \"kernel\"); does the master have a carrier?");
-    }
-    MVR_TRY(in("wait for the kernel's search for duplicates",
-               a.call.budget.wait(-1, 0, Clock::now() + kLookAgain)));
-  }
-}
-
-Result<void> configure_addresses(Attempt& a, const net::Link& link, const plan::DesiredNic& nic) {
-  MVR_TRY(a.network.run(address_steps(nic, a.attachment.ifname), a.call.budget));
-  const bool has_dad = std::ranges::any_of(nic.addresses, [](const net::IfAddress& address) {
-    return address.prefix.family() == ip::Family::v6 && !address.has_no_dad;
-  });
-  if (has_dad && a.rehearsal != nullptr) {
-    a.rehearsal->tell("rail", "wait for the kernel's search for duplicates (ipv6.dad \"kernel\")");
-    return {};
-  }
-  return has_dad ? await_dad(a, link) : Result<void>();
-}
-
 /// `podDefaultRouteNic`: this NIC's default is in main by now; the overlay NIC's, of which T0 has a
 /// copy, goes. The journal knows it first, as it is at this moment: it may have come, gone or
 /// changed while IPAM worked, and no default that somebody else removes is ours to bring back.
@@ -334,6 +292,7 @@ Result<void> make(Attempt& a) {
   MVR_TRY(take_default(a, ground, nic));
   MVR_TRY(route_on_node(a, ground, on_node));
   a.call.timeline.end_phase("routing");
+  MVR_TRY(await_reception(a, addresses));
   MVR_TRY(find_gids(a, ground, addresses));
   prober.announce(addresses);
   a.call.timeline.end_phase("announce");

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// A pod of the scenario whose cluster and rails have IPv6 alone.
+#include <linux/rtnetlink.h>
+
 #include <algorithm>
+#include <cstring>
 #include <sstream>
 
+#include "mvr/ip/address.hpp"
 #include "support/capture.hpp"
 #include "support/catch.hpp"
 #include "support/ipam_scripts.hpp"
 #include "support/namespaces.hpp"
+#include "support/netlink_trace.hpp"
 #include "support/routing_lines.hpp"
 #include "support/routing_world.hpp"
 #include "support/scenario_v6.hpp"
@@ -254,4 +259,25 @@ TEST_CASE("the next hop of a removed IPv6 default is the node's end of eth0", "[
   CHECK(failure(world.check(1)) == "");
   CHECK(failure(world.del(1)) == "");
   CHECK(world.changes() == "");
+}
+
+TEST_CASE("ADD asks the kernel whether its IPv6 address receives", "[ipv6]") {
+  // The kernel opens the address by a worker, at leisure: the rare packet that comes too soon is
+  // not to be had on purpose, but the question is.
+  PodWorld world(1, Overlay::calico, Families::v6);
+  const Traced traced = run_traced(world.make_call("ADD", "net1", rail_config_of(Families::v6, 1)));
+  REQUIRE(failure(traced.answer) == "");
+  const auto own = mvr::ip::Address::parse(rail_address6(1)).value();
+  const auto bytes = own.bytes();
+  const std::string address(bytes.begin(), bytes.end());
+  const auto says = [&](const SentMessage& sent, std::uint16_t type) {
+    nlmsghdr header{};
+    std::memcpy(&header, sent.bytes.data(), sizeof(header));
+    return header.nlmsg_type == type && sent.bytes.find(address) != std::string::npos;
+  };
+  const auto made = std::find_if(traced.sent.begin(), traced.sent.end(),
+                                 [&](const auto& sent) { return says(sent, RTM_NEWADDR); });
+  REQUIRE(made != traced.sent.end());
+  CHECK(std::any_of(made, traced.sent.end(),
+                    [&](const auto& sent) { return says(sent, RTM_GETROUTE); }));
 }
