@@ -29,5 +29,8 @@ Result<MessagePtr> make_link_change(const LinkChange& change);
 Result<MessagePtr> make_new_address(const IfAddress& address);
 Result<MessagePtr> make_new_route(const Route& route);
 Result<MessagePtr> make_new_rule(const Rule& rule);
+Result<MessagePtr> make_del_address(const IfAddress& address);
+Result<MessagePtr> make_del_route(const Route& route);
+Result<MessagePtr> make_del_rule(const Rule& rule);
 
 }  // namespace mvr::net

@@ -177,6 +177,14 @@ class LinuxKernel final : public Kernel {
     return request(socket(where), rule);
   }
 
+  std::vector<Result<void>> change_all(const std::vector<Change>& changes) override {
+    std::vector<net::Change> requests;
+    for (const Change& change : changes) {
+      requests.push_back({change.op == Op::remove, change.object});
+    }
+    return net::change_all(socket(changes.front().where), requests);
+  }
+
  private:
   Socket& socket(Where where) { return where == Where::host ? host_socket_ : pod_socket_; }
 

@@ -126,13 +126,16 @@ Result<void> name_rival(Kernel& kernel, const net::Route& route, Error error) {
   return fail(std::move(error));
 }
 
-Result<void> apply_one(Kernel& kernel, const ChangeRoute& step) {
-  Result<void> done = kernel.change(step.where, step.op, step.route);
+/// The failure of a route's addition says who is in its place.
+Result<void> explain_route(Kernel& kernel, const ChangeRoute& step, Result<void> done) {
   const bool has_rival = !done && step.op == Op::add && done.error().sys_errno == EEXIST;
   if (has_rival && step.where == Where::pod) {
     return name_rival(kernel, step.route, std::move(done).error());
   }
   return done;
+}
+Result<void> apply_one(Kernel& kernel, const ChangeRoute& step) {
+  return explain_route(kernel, step, kernel.change(step.where, step.op, step.route));
 }
 Result<void> apply_one(Kernel& kernel, const ChangeRule& step) {
   return kernel.change(step.where, step.op, step.rule);
@@ -223,14 +226,22 @@ std::vector<Step> leftover_steps(const Routing& wanted, const PodState& pod,
   return steps;
 }
 
-}  // namespace
-
-std::string describe(const Step& step) {
-  return std::visit([](const auto& one) { return describe_one(one); }, step);
+/// What of the step the kernel can be asked for together with others.
+std::optional<Change> change_of(const Step& step) {
+  if (const auto* address = std::get_if<ChangeAddress>(&step)) {
+    return Change{Where::pod, address->op, address->address};
+  }
+  if (const auto* route = std::get_if<ChangeRoute>(&step)) {
+    return Change{route->where, route->op, route->route};
+  }
+  if (const auto* rule = std::get_if<ChangeRule>(&step)) {
+    return Change{rule->where, rule->op, rule->rule};
+  }
+  return std::nullopt;
 }
 
-Result<void> apply(Kernel& kernel, const Step& step) {
-  Result<void> done = std::visit([&](const auto& one) { return apply_one(kernel, one); }, step);
+/// A failure begins with the step and bears its kind's code.
+Result<void> name_step(const Step& step, Result<void> done) {
   if (done) {
     return done;
   }
@@ -238,6 +249,43 @@ Result<void> apply(Kernel& kernel, const Step& step) {
   const Code code = is_judged ? done.error().code
                               : std::visit([](const auto& one) { return one.kFailure; }, step);
   return fail(std::move(done).error().in(describe(step)).as(code));
+}
+
+}  // namespace
+
+std::string describe(const Step& step) {
+  return std::visit([](const auto& one) { return describe_one(one); }, step);
+}
+
+Result<void> apply(Kernel& kernel, const Step& step) {
+  return name_step(step, std::visit([&](const auto& one) { return apply_one(kernel, one); }, step));
+}
+
+std::size_t count_together(std::span<const Step> steps) {
+  const auto first = change_of(steps.front());
+  const auto goes_along = [&](const Step& step) {
+    const auto change = change_of(step);
+    return first && change && change->where == first->where;
+  };
+  const auto end = std::ranges::find_if_not(steps, goes_along);
+  return std::max<std::size_t>(static_cast<std::size_t>(end - steps.begin()), 1);
+}
+
+std::vector<Result<void>> apply_all(Kernel& kernel, std::span<const Step> steps) {
+  if (steps.size() == 1) {
+    return {apply(kernel, steps.front())};
+  }
+  std::vector<Change> changes;
+  std::ranges::transform(steps, std::back_inserter(changes),
+                         [](const Step& step) { return *change_of(step); });
+  std::vector<Result<void>> results = kernel.change_all(changes);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (const auto* route = std::get_if<ChangeRoute>(&steps[i])) {
+      results[i] = explain_route(kernel, *route, std::move(results[i]));
+    }
+    results[i] = name_step(steps[i], std::move(results[i]));
+  }
+  return results;
 }
 
 std::optional<Step> inverse(const Step& step) {

@@ -24,29 +24,54 @@ Result<void> check(const Budget& budget, const Step& step) {
 }  // namespace
 
 Result<void> Transaction::run_one(const Step& step) {
-  const auto start = Clock::now();
-  Result<void> done = apply(kernel_, step);
-  on_step_(step, std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start), done);
-  return done;
+  return run_together({&step, 1}).front();
 }
 
-Result<void> Transaction::run(const std::vector<Step>& steps, const Budget& budget) {
+/// What they took is shared among them.
+std::vector<Result<void>> Transaction::run_together(std::span<const Step> steps) {
+  const auto start = Clock::now();
+  std::vector<Result<void>> results = apply_all(kernel_, steps);
+  const auto took = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start) /
+                    static_cast<int>(steps.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    on_step_(steps[i], took, results[i]);
+  }
+  return results;
+}
+
+/// The first failure of some steps that are tried whatever becomes of the others. Their inverses
+/// are there before them; those of steps that turn out to have changed nothing go again.
+Result<void> Transaction::run_some(std::span<const Step> steps) {
+  const auto first = inverses_.size();
   for (const Step& step : steps) {
-    MVR_TRY(check(budget, step));
     if (auto back = inverse(step)) {
       inverses_.push_back(*std::move(back));
     }
-    Result<void> done = run_one(step);
-    if (!done) {
-      // EEXIST: somebody else's object is there; taking the step back would remove that one.
-      const bool was_gone = is_removal(step) && is_gone(done.error());
-      if ((was_gone || done.error().sys_errno == EEXIST) && inverse(step)) {
-        inverses_.pop_back();
-      }
-      if (!was_gone) {
-        return done;
-      }
+  }
+  const std::vector<Result<void>> results = run_together(steps);
+  Result<void> outcome;
+  auto back = inverses_.begin() + static_cast<std::ptrdiff_t>(first);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const Result<void>& done = results[i];
+    const bool was_gone = !done && is_removal(steps[i]) && is_gone(done.error());
+    // EEXIST: somebody else's object is there; taking the step back would remove that one.
+    const bool was_there = !done && done.error().sys_errno == EEXIST;
+    if (inverse(steps[i])) {
+      back = was_gone || was_there ? inverses_.erase(back) : back + 1;
     }
+    if (!done && !was_gone && outcome) {
+      outcome = done;
+    }
+  }
+  return outcome;
+}
+
+Result<void> Transaction::run(const std::vector<Step>& steps, const Budget& budget) {
+  for (std::span<const Step> left = steps; !left.empty();) {
+    MVR_TRY(check(budget, left.front()));
+    const auto some = left.first(count_together(left));
+    MVR_TRY(run_some(some));
+    left = left.subspan(some.size());
   }
   return {};
 }

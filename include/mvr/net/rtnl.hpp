@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "mvr/base/error.hpp"
@@ -69,5 +70,15 @@ Result<void> delete_route(Socket& socket, const Route& route);
 /// does not protect from duplicates. \source net/core/fib_rules.c, rule_exists
 Result<void> add_rule(Socket& socket, const Rule& rule);
 Result<void> delete_rule(Socket& socket, const Rule& rule);
+
+/// One of the six requests above.
+struct Change {
+  bool is_removal = false;
+  std::variant<IfAddress, Route, Rule> object;
+};
+
+/// Sends them at once. One that fails does not keep the kernel from the next: what each came to, in
+/// their order.
+std::vector<Result<void>> change_all(Socket& socket, const std::vector<Change>& changes);
 
 }  // namespace mvr::net

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "mvr/base/error.hpp"
@@ -19,6 +20,13 @@ namespace mvr::plan {
 enum class Where { host, pod };
 
 enum class Op { add, remove };
+
+/// An address of the pod, a route or a rule, that is to come or to go.
+struct Change {
+  Where where;
+  Op op;
+  std::variant<net::IfAddress, net::Route, net::Rule> object;
+};
 
 /// Reads and changes, one kernel request each. Errors carry Code::io and the kernel's errno; what
 /// is looked up by name and is not there is an empty optional, not an error.
@@ -86,6 +94,10 @@ class Kernel {
   virtual Result<void> change(Op op, const net::IfAddress& address) = 0;
   virtual Result<void> change(Where where, Op op, const net::Route& route) = 0;
   virtual Result<void> change(Where where, Op op, const net::Rule& rule) = 0;
+
+  /// Several changes in one place, one after the other: what each came to. One that fails does not
+  /// keep the kernel from the next.
+  virtual std::vector<Result<void>> change_all(const std::vector<Change>& changes);
 };
 
 /// The running kernel: one rtnetlink socket in each of the two namespaces, opened once, and one for

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -113,6 +114,14 @@ std::string describe(const Step& step);
 /// Does it. Errors begin with the step's description and bear the kind's `kFailure`, but for an
 /// RDMA device that its driver cannot move: Code::rdma_mode.
 Result<void> apply(Kernel& kernel, const Step& step);
+
+/// How many of the steps, from the first on, are changes that the kernel can be asked for at once:
+/// of addresses, routes and rules in one place. At least 1.
+std::size_t count_together(std::span<const Step> steps);
+
+/// Does steps that go together: what each came to. A failure does not keep the kernel from the
+/// next.
+std::vector<Result<void>> apply_all(Kernel& kernel, std::span<const Step> steps);
 
 /// What takes the step back; nothing where the link's end takes it back.
 std::optional<Step> inverse(const Step& step);

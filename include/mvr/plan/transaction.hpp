@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "mvr/base/budget.hpp"
@@ -21,7 +22,8 @@ class Transaction {
  public:
   Transaction(Kernel& kernel, OnStep on_step) : kernel_(kernel), on_step_(std::move(on_step)) {}
 
-  /// Stops at the first failure, and before a step when the budget is at its end.
+  /// Stops at the first failure, and before a step when the budget is at its end. Steps that go
+  /// together are one in this: all of them are tried, and the first failure among them counts.
   Result<void> run(const std::vector<Step>& steps, const Budget& budget);
 
   /// Takes back what was done, the last first. Goes on after failures and returns them; what has
@@ -30,6 +32,8 @@ class Transaction {
 
  private:
   Result<void> run_one(const Step& step);
+  std::vector<Result<void>> run_together(std::span<const Step> steps);
+  Result<void> run_some(std::span<const Step> steps);
 
   Kernel& kernel_;
   OnStep on_step_;
