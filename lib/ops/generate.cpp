@@ -11,8 +11,8 @@
 
 #include "mvr/base/fd.hpp"
 #include "mvr/base/text.hpp"
-#include "ops/commands.hpp"
 #include "ops/cluster_files.hpp"
+#include "ops/commands.hpp"
 #include "ops/screen.hpp"
 
 namespace mvr::ops {

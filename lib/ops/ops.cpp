@@ -13,7 +13,8 @@
 namespace mvr::ops {
 namespace {
 
-constexpr std::array kCommands{&kValidate, &kPlan, &kGenerate, &kMigrate, &kInstall, &kGc, &kCompletion};
+constexpr std::array kCommands{&kValidate, &kPlan, &kGenerate,  &kMigrate,
+                               &kInstall,  &kGc,   &kCompletion};
 
 std::string help() {
   std::size_t width = 0;

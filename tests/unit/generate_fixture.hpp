@@ -3,8 +3,8 @@
 /// What `generate` makes of machines that are described in the tests.
 #pragma once
 
-#include "ops/document.hpp"
 #include "ops/cluster_files.hpp"
+#include "ops/document.hpp"
 #include "support/machine.hpp"
 #include "support/print.hpp"
 
