@@ -49,6 +49,7 @@ class ManifestReader {
       origin.document = std::make_shared<const Document>(std::move(document));
       read_document(origin, file, documents->size());
     }
+    report_others();
     if (is_empty) {
       findings_.push_back({Severity::problem, file.name, 0, "", "is empty"});
     }
@@ -110,8 +111,30 @@ class ManifestReader {
                  std::string(kNetworkKind) + " of it",
              "/kind");
     } else {
-      const std::string what = kind.empty() ? "has no kind" : "kind \"" + printable(kind) + '"';
-      refuse(origin, what + ": expected " + kNetworkKind + ", or a List of them", "/kind");
+      read_other(origin, value, kind);
+    }
+  }
+
+  /// Files for kubectl(1) hold pods and the like as well; a network that is misspelt is none.
+  void read_other(const Origin& origin, const Json& value, const std::string& kind) {
+    const std::string what = kind.empty() ? "has no kind" : "kind \"" + printable(kind) + '"';
+    const bool is_meant = kind.empty() ||
+                          to_lower(kind).find("networkattachment") != std::string::npos ||
+                          text_of(find_value(value, "apiVersion")).starts_with("k8s.cni.cncf.io/");
+    if (is_meant) {
+      refuse(origin, what + kExpected, "/kind");
+    } else {
+      others_.push_back(origin.find(Severity::problem, what, "/kind"));
+    }
+  }
+
+  /// Of a file without any network they are what is wrong with it.
+  void report_others() {
+    const bool has_networks = !manifest_.definitions.empty() || !manifest_.networks.empty();
+    for (Finding& other : others_) {
+      other.severity = has_networks ? Severity::warning : Severity::problem;
+      other.text += has_networks ? ": is no network, passed over" : kExpected;
+      findings_.push_back(std::move(other));
     }
   }
 
@@ -250,7 +273,11 @@ class ManifestReader {
     return best;
   }
 
+  static constexpr const char* kExpected =
+      ": expected NetworkAttachmentDefinition, or a List of them";
+
   std::vector<Finding>& findings_;
+  std::vector<Finding> others_;
   Manifest manifest_;
 };
 

@@ -97,6 +97,7 @@ TEST_CASE("validate refuses what is no manifest", "[validate]") {
        {"{\"name\": \"a\"}", "file:1: a: type: is missing"},
        {"{\"type\": \"macvlan-rdma\",\n}", "file:2: not JSON: byte 26"},
        {"apiVersion: v1\n", "file:1: has no kind: expected NetworkAttachmentDefinition"},
+       {"apiVersion: v1\nkind: Pod\n", "file:2: kind \"Pod\": expected NetworkAttachment"},
        {"kind: List\n", "file:1: items: must be a list"},
        {"kind: SpiderMultusConfig\n", "\"macvlan-rdma migrate\""}}));
   const Report report = judge(text);
