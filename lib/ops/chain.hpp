@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "ops/migrate.hpp"
@@ -29,12 +30,15 @@ struct KeyRule {
 /// For every key that the plugins have which this one replaces.
 std::span<const KeyRule> key_rules();
 
+/// Null, "" or 0: what generators write for a key that nobody has set.
+bool is_unset(const Json& value);
+
 /// "coordinator.podRPFilter"
 std::string label_of(const KeyRule& rule);
 
 class Chain {
  public:
-  explicit Chain(const std::string& name) : name_(name) {}
+  explicit Chain(std::string name) : name_(std::move(name)) {}
   Result<Migrated> run(const Json& chain);
 
   // Readers of keys, named by the rules.

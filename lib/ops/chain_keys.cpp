@@ -104,14 +104,17 @@ std::span<const KeyRule> key_rules() {
   return kRules;
 }
 
+bool is_unset(const Json& value) {
+  const std::string* text = cni::as_string(&value);
+  return value.is_null() || value == 0 || (text != nullptr && text->empty());
+}
+
 std::string label_of(const KeyRule& rule) {
   return std::string(rule.plugin) + '.' + std::string(rule.key);
 }
 
 void Chain::same(const Json& value, const KeyRule& rule) {
-  // A plugin's defaults, as generators write them.
-  const bool is_unset = value.is_null() || value == "" || (rule.plugin != "macvlan" && value == 0);
-  if (is_unset) {
+  if (is_unset(value)) {
     return;
   }
   const std::string key(rule.ours);
@@ -218,7 +221,8 @@ void Chain::cidrs(const Json& value, const KeyRule& rule) {
     }
     const std::string ours = prefix->network().to_string();
     if (*prefix != prefix->network()) {
-      changed(label_of(rule) + ' ' + text + " is " + ours + ", without the host bits");
+      std::string change = label_of(rule) + ' ' + text;
+      changed(change.append(" is ").append(ours).append(", without the host bits"));
     }
     list.push_back(ours);
   }

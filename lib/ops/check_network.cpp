@@ -35,14 +35,51 @@ const std::string* find_key(const Json& object, std::string_view label) {
   return best;
 }
 
+/// From a value to one of its members or elements.
+struct Step {
+  std::string key;
+  const Json* value;
+};
+
+/// Down an array by "[1]".
+std::optional<Step> step_to_element(const Json& array, std::string_view& label) {
+  const std::size_t close = label.find(']');
+  if (!label.starts_with('[') || close == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const auto index = parse_number<std::size_t>(label.substr(1, close - 1));
+  if (!index || *index >= array.size()) {
+    return std::nullopt;
+  }
+  label.remove_prefix(close + 1);
+  return Step{std::to_string(*index), &array[*index]};
+}
+
+/// Down an object by ".key", or by "key" from the root. What the label has of it is taken off.
+std::optional<Step> step_down(const Json& value, std::string_view& label, bool is_root) {
+  if (value.is_array()) {
+    return step_to_element(value, label);
+  }
+  if (!value.is_object() || (!is_root && !label.starts_with('.'))) {
+    return std::nullopt;
+  }
+  label.remove_prefix(is_root ? 0 : 1);
+  const std::string* key = find_key(value, label);
+  if (key == nullptr) {
+    return std::nullopt;
+  }
+  label.remove_prefix(printable(*key, kLongestKey).size());
+  return Step{*key, &value[*key]};
+}
+
 bool is_about(const Error& error, std::string_view key) {
   return error.msg.starts_with(key) || error.msg.find(": " + std::string(key)) != std::string::npos;
 }
 
 void erase_key(Json& config, std::string_view name) {
-  while (const Json* value = cni::find_member(config, name).value) {
-    static_cast<void>(value);
-    config.erase(std::string(cni::find_member(config, name).key));
+  for (auto member = cni::find_member(config, name); member.value != nullptr;
+       member = cni::find_member(config, name)) {
+    config.erase(std::string(member.key));
   }
 }
 
@@ -158,32 +195,13 @@ class Check {
 }  // namespace
 
 std::string pointer_of(const Json& config, std::string_view message) {
-  const Json* value = &config;
   std::string pointer;
-  for (;;) {
-    if (value->is_array() && message.starts_with('[')) {
-      const std::size_t close = std::min(message.find(']'), message.size());
-      const auto index = parse_number<std::size_t>(message.substr(1, close - 1));
-      if (!index || *index >= value->size()) {
-        return pointer;
-      }
-      value = &(*value)[*index];
-      pointer += '/' + std::to_string(*index);
-      message.remove_prefix(std::min(close + 1, message.size()));
-      continue;
-    }
-    if (!value->is_object() || (!pointer.empty() && !message.starts_with('.'))) {
-      return pointer;
-    }
-    message.remove_prefix(pointer.empty() ? 0 : 1);
-    const std::string* key = find_key(*value, message);
-    if (key == nullptr) {
-      return pointer;
-    }
-    message.remove_prefix(printable(*key, kLongestKey).size());
-    pointer += '/' + escape_key(*key);
-    value = &(*value)[*key];
+  const Json* value = &config;
+  while (const auto step = step_down(*value, message, pointer.empty())) {
+    pointer += '/' + escape_key(step->key);
+    value = step->value;
   }
+  return pointer;
 }
 
 std::optional<ReadNetwork> check_network(const Network& network, const InputFile* defaults,

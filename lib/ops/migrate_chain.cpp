@@ -151,7 +151,7 @@ void Chain::read_key(std::string_view plugin, const std::string& key, const Json
   rule.plugin = plugin;
   if (rule.read != nullptr) {
     (this->*rule.read)(value, rule);
-  } else if (!rule.why_lost.empty() && value != 0 && value != "" && !value.is_null()) {
+  } else if (!rule.why_lost.empty() && !is_unset(value)) {
     lost(label_of(rule) + ' ' + cni::show(value), std::string(rule.why_lost));
   }
 }

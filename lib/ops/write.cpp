@@ -103,7 +103,7 @@ bool fits(const std::string& text, std::size_t column, std::size_t depth) {
 }
 
 std::string write_lines(const Json& value, std::size_t depth, std::size_t column) {
-  const std::string one_line = write_inline(value);
+  std::string one_line = write_inline(value);
   const bool has_plugins = value.is_object() && value.contains("plugins");
   if (!value.is_structured() || value.empty() || (fits(one_line, column, depth) && !has_plugins)) {
     return one_line;
