@@ -18,22 +18,12 @@ std::string name_of(const Finding& finding) {
   return printable(finding.file, kLongest) + line + ": ";
 }
 
-/// Texts of parsers are printable already, but for what they cite.
-std::string make_safe(const std::string& text) {
-  std::string safe;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    safe += byte < 0x20 || byte == 0x7f ? printable(std::string(1, c)) : std::string(1, c);
-  }
-  return safe;
-}
-
 std::string to_line(const Finding& finding, const Painter& painter) {
   const bool is_warning = finding.severity == Severity::warning;
   return painter.paint(Colour::strong, name_of(finding)) +
          (is_warning ? painter.paint(Colour::warning, "warning: ") : "") +
          (finding.object.empty() ? "" : printable(finding.object) + ": ") +
-         make_safe(finding.text) + '\n';
+         make_line(finding.text) + '\n';
 }
 
 }  // namespace

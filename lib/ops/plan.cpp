@@ -85,8 +85,8 @@ std::string to_text(const Plan& plan) {
     const Deed& deed = plan.deeds[i];
     const std::string number = std::to_string(i + 1);
     text += std::string(width - number.size(), ' ') + number + "  " +
-            painter.paint(colour_of(deed), pad_right(deed.with, 7)) + "  " +
-            printable(deed.what, 4096) + '\n';
+            painter.paint(colour_of(deed), pad_right(deed.with, 7)) + "  " + make_line(deed.what) +
+            '\n';
   }
   return text;
 }
@@ -109,8 +109,8 @@ int refuse(const Arguments& arguments, const std::string& ifname, const Error& e
   if (arguments.has("json")) {
     print_out(dump({{"error", {{"code", code}, {"msg", text}, {"details", error.details}}}}));
   } else {
-    print_err("macvlan-rdma plan: ADD would fail with code " + std::to_string(code) + ": " + text +
-              '\n');
+    print_err("macvlan-rdma plan: ADD would fail with code " + std::to_string(code) + ": " +
+              make_line(text) + '\n');
   }
   return kFailed;
 }
@@ -129,7 +129,7 @@ int run(const Arguments& arguments) {
     return print_out(dump(to_json(*plan))) ? kDone : kFailed;
   }
   for (const std::string& warning : plan->warnings) {
-    print_err("warning: " + warning + '\n');
+    print_err("warning: " + make_line(warning) + '\n');
   }
   return print_out(to_text(*plan)) ? kDone : kFailed;
 }

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "mvr/base/fd.hpp"
+#include "mvr/base/text.hpp"
 
 namespace mvr::ops {
 namespace {
@@ -59,6 +60,19 @@ std::string Painter::paint(Colour colour, std::string_view text) const {
     return std::string(text);
   }
   return "\x1b[" + std::string(code) + 'm' + std::string(text) + "\x1b[0m";
+}
+
+std::string make_line(std::string_view text) {
+  constexpr std::size_t kLongest = 64UL * 1024;
+  const std::string shown = printable(text, kLongest);
+  std::string line;
+  for (std::size_t i = 0; i < shown.size(); ++i) {
+    const bool is_escape =
+        shown[i] == '\\' && i + 1 < shown.size() && (shown[i + 1] == '"' || shown[i + 1] == '\\');
+    i += is_escape ? 1U : 0U;
+    line += shown[i];
+  }
+  return line;
 }
 
 std::string pad_right(std::string_view text, std::size_t width) {

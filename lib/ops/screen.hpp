@@ -30,6 +30,10 @@ class Painter {
   bool is_coloured_;
 };
 
+/// A text that cites others, for one line of a terminal: as printable(), but quotes and backslashes
+/// stay, of which our own sentences have many.
+std::string make_line(std::string_view text);
+
 /// The text with blanks behind it, up to this many characters (of UTF-8, one column each).
 std::string pad_right(std::string_view text, std::size_t width);
 

@@ -185,6 +185,29 @@ TEST_CASE("plan refuses as ADD does, with the same code and words", "[plan]") {
   CHECK(world.changes() == "");
 }
 
+TEST_CASE("plan refuses in JSON where that is asked for", "[plan]") {
+  PodWorld world(1);
+  const json config = with(rail_config(1), {{"master", "nowhere"}});
+  Words options = rail_options(1);
+  options.emplace_back("--json");
+  const Output output = run_plan(world, "net1", config, options);
+  CHECK(output.status == 1);
+  CHECK(output.err.empty());
+  const json error = json::parse(output.out).at("error");
+  CHECK(error.at("code") == 100);
+  expect_words(error.at("msg"), {"net1: master \"nowhere\""});
+}
+
+TEST_CASE("plan waits for no kernel, and has its words", "[plan]") {
+  PodWorld world(1, Overlay::calico, Families::dual);
+  const json config = with(rail_config_of(Families::dual, 1), {{"ipv6", {{"dad", "kernel"}}}});
+  const Words options{"--ip", rail_address6(1) + "/64"};
+  const Output output = run_plan(world, "net1", config, options);
+  INFO(output.err);
+  CHECK(output.status == 0);
+  expect_words(output.out, {"wait for the kernel's search for duplicates (ipv6.dad \"kernel\")\n"});
+}
+
 TEST_CASE("plan of an attachment that is there says so", "[plan]") {
   PodWorld world(1);
   REQUIRE(failure(world.add(1)) == "");

@@ -105,6 +105,13 @@ TEST_CASE("every command has words that fit the screen", "[command]") {
   }
 }
 
+TEST_CASE("a line has no escapes of others, and our quotes", "[command]") {
+  CHECK(make_line("key \"a\": C:\\x") == "key \"a\": C:\\x");
+  CHECK(make_line("a\nb\x1b[1m\xff\xc2\x9b") == "a\\x0ab\\x1b[1m\\xff\\xc2\\x9b");
+  CHECK(make_line("\\") == "\\");
+  CHECK(make_line("") == "");
+}
+
 TEST_CASE("colours are for terminals", "[command]") {
   CHECK(Painter(false).paint(Colour::bad, "down") == "down");
   CHECK(Painter(true).paint(Colour::bad, "down") == "\x1b[31mdown\x1b[0m");
