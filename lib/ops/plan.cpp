@@ -7,11 +7,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include "mvr/base/fd.hpp"
+#include "cni/json.hpp"
 #include "mvr/base/text.hpp"
 #include "mvr/plugin/plan_add.hpp"
 #include "ops/commands.hpp"
 #include "ops/input.hpp"
+#include "ops/manifest.hpp"
 #include "ops/screen.hpp"
 
 namespace mvr::ops {
@@ -57,6 +58,23 @@ Result<void> read_addresses(const Arguments& arguments, PlanRequest& request) {
   return {};
 }
 
+/// What a runtime makes of a file: of a NetworkAttachmentDefinition or a list its one plugin of
+/// ours. Everything else is for the plugin itself to refuse.
+Result<std::string> read_config(const std::string& name) {
+  std::string text = MVR_TRY(read_input(name));
+  std::vector<Finding> findings;
+  const Manifest manifest = read_manifest({name, text}, findings);
+  if (manifest.networks.size() > 1) {
+    return fail(Code::bad_config, "--config " + printable(name) + ": holds " +
+                                      std::to_string(manifest.networks.size()) +
+                                      " networks; a NIC is of one");
+  }
+  const auto plain = cni::parse_object(text);
+  const bool is_plain = plain && cni::find_value(*plain, "type") != nullptr;
+  return is_plain || manifest.networks.empty() ? std::move(text)
+                                               : manifest.networks.front().config.dump();
+}
+
 Result<PlanRequest> read_request(const Arguments& arguments) {
   PlanRequest request;
   for (const char* name : {"config", "netns"}) {
@@ -69,7 +87,7 @@ Result<PlanRequest> read_request(const Arguments& arguments) {
   request.container_id = arguments.value("container").value_or(std::string(kDefaultContainer));
   request.args = arguments.value("args").value_or("");
   MVR_TRY(read_addresses(arguments, request));
-  request.config = MVR_TRY(read_input(*arguments.value("config")));
+  request.config = MVR_TRY(read_config(*arguments.value("config")));
   return request;
 }
 
@@ -138,7 +156,7 @@ constexpr std::array kFlags{
     Flag{.name = "config",
          .letter = 'c',
          .value = "FILE",
-         .help = "the configuration, as the runtime would send it; - is standard input"},
+         .help = "the configuration, or the NetworkAttachmentDefinition; - is standard input"},
     Flag{.name = "netns",
          .letter = 'n',
          .value = "PATH",

@@ -220,6 +220,31 @@ TEST_CASE("plan of an attachment that is there says so", "[plan]") {
   expect_words(other.err, {"code 101", "an interface of this name is in the pod already"});
 }
 
+TEST_CASE("plan takes a network from the file that it is applied by", "[plan]") {
+  PodWorld world(1);
+  const std::string config = rail_config(1).dump();
+  const std::string definition =
+      "apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\n"
+      "metadata:\n  name: gpu1\nspec:\n  config: '" +
+      config + "'\n";
+  json list{{"cniVersion", "1.0.0"}, {"name", "gpu1-macvlan"}};
+  list["plugins"] = {rail_config(1), {{"type", "portmap"}}};
+  const auto plan_of = [&](const std::string& text) {
+    Words argv{plugin_path(), "plan", "-c", "-", "-n", world.pod().netns};
+    for (const std::string& word : rail_options(1)) {
+      argv.push_back(word);
+    }
+    return run({.argv = argv, .input = text});
+  };
+  const Output plain = plan_of(config);
+  CHECK(plain.status == 0);
+  CHECK(plan_of(definition).out == plain.out);
+  CHECK(plan_of(list.dump()).out == plain.out);
+  const Output two = plan_of(definition + "---\n" + definition);
+  CHECK(two.status == 2);
+  expect_words(two.err, {"--config -: holds 2 networks"});
+}
+
 TEST_CASE("plan needs to know the addresses", "[plan]") {
   PodWorld world(1);
   const Output output = run_plan(world, "net1", rail_config(1), {});
