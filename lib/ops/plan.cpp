@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // `plan`: what ADD would do.
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 
@@ -137,7 +135,7 @@ int run(const Arguments& arguments) {
   const auto request = read_request(arguments);
   if (!request) {
     print_err("macvlan-rdma plan: " + request.error().msg + '\n');
-    return kUsage;
+    return request.error().code == Code::io ? kFailed : kUsage;
   }
   const auto plan = plugin::plan_add(*request);
   if (!plan) {

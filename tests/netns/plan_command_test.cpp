@@ -272,6 +272,20 @@ TEST_CASE("plan refuses command lines that are none", "[plan]") {
   expect_words(output.err, {"macvlan-rdma plan: ", words});
 }
 
+TEST_CASE("plan names a file that it cannot read, and output that it cannot write", "[plan]") {
+  PodWorld world(1);
+  const Output missing =
+      run({.argv = {plugin_path(), "plan", "-c", "/nowhere/rail1.json", "-n", world.pod().netns}});
+  CHECK(missing.status == 1);
+  expect_words(missing.err, {"macvlan-rdma plan: /nowhere/rail1.json: No such file"});
+  const Output full = run(
+      {.argv = {"/bin/sh", "-c", "exec \"$0\" plan -c - -n \"$1\" --ip 172.16.11.10/24 > /dev/full",
+                plugin_path(), world.pod().netns},
+       .input = rail_config(1).dump()});
+  CHECK(full.status == 1);
+  expect_words(full.err, {"standard output", "ENOSPC"});
+}
+
 TEST_CASE("plan prints a list for people, and warnings apart", "[plan]") {
   PodWorld world(1);
   const json config = with(rail_config(1), {{"mtus", 1}, {"logFile", "/run/test/must-not-be"}});
