@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "mvr/base/text.hpp"
+#include "ops/write.hpp"
 
 namespace mvr::ops {
 namespace {
@@ -71,7 +72,7 @@ std::string to_text(const Report& report, const Painter& painter) {
 }
 
 std::string to_json_text(const Report& report) {
-  using Json = nlohmann::ordered_json;
+  using Json = nlohmann::json;
   Json findings = Json::array();
   for (const Finding& finding : report.findings) {
     findings.push_back({{"severity", finding.severity == Severity::problem ? "problem" : "warning"},
@@ -85,7 +86,7 @@ std::string to_json_text(const Report& report) {
                  {"problems", report.count(Severity::problem)},
                  {"warnings", report.count(Severity::warning)},
                  {"findings", findings}};
-  return all.dump(2, ' ', false, Json::error_handler_t::replace) + '\n';
+  return write_json(all);
 }
 
 }  // namespace mvr::ops

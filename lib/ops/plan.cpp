@@ -12,6 +12,7 @@
 #include "ops/input.hpp"
 #include "ops/manifest.hpp"
 #include "ops/screen.hpp"
+#include "ops/write.hpp"
 
 namespace mvr::ops {
 namespace {
@@ -107,23 +108,19 @@ std::string to_text(const Plan& plan) {
   return text;
 }
 
-nlohmann::ordered_json to_json(const Plan& plan) {
-  nlohmann::ordered_json steps = nlohmann::ordered_json::array();
+nlohmann::json to_json(const Plan& plan) {
+  nlohmann::json steps = nlohmann::json::array();
   for (const Deed& deed : plan.deeds) {
     steps.push_back({{"with", deed.with}, {"what", deed.what}});
   }
   return {{"steps", steps}, {"warnings", plan.warnings}};
 }
 
-std::string dump(const nlohmann::ordered_json& value) {
-  return value.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
-}
-
 int refuse(const Arguments& arguments, const std::string& ifname, const Error& error) {
   const int code = static_cast<int>(error.code);
   const std::string text = ifname + ": " + error.msg;
   if (arguments.has("json")) {
-    print_out(dump({{"error", {{"code", code}, {"msg", text}, {"details", error.details}}}}));
+    print_out(write_json({{"error", {{"code", code}, {"msg", text}, {"details", error.details}}}}));
   } else {
     print_err("macvlan-rdma plan: ADD would fail with code " + std::to_string(code) + ": " +
               make_line(text) + '\n');
@@ -142,7 +139,7 @@ int run(const Arguments& arguments) {
     return refuse(arguments, request->ifname, plan.error());
   }
   if (arguments.has("json")) {
-    return print_out(dump(to_json(*plan))) ? kDone : kFailed;
+    return print_out(write_json(to_json(*plan))) ? kDone : kFailed;
   }
   for (const std::string& warning : plan->warnings) {
     print_err("warning: " + make_line(warning) + '\n');
