@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // `macvlan-rdma gc`
-#include <sys/stat.h>
-
 #include <array>
 #include <map>
 
@@ -9,6 +7,7 @@
 #include "mvr/plugin/collect.hpp"
 #include "ops/commands.hpp"
 #include "ops/screen.hpp"
+#include "ops/state_dir.hpp"
 
 namespace mvr::ops {
 namespace {
@@ -57,33 +56,8 @@ std::string summarize(const std::map<Fate, int>& counts) {
   return head + (parts.empty() ? "" : ": " + join(parts, ", ")) + '\n';
 }
 
-/// One that somebody has typed.
-Result<std::string> check_directory(const std::string& path) {
-  struct stat status {};
-  if (!path.starts_with('/')) {
-    return fail(Code::bad_config,
-                "--state-dir \"" + printable(path) + "\": must be an absolute path");
-  }
-  if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
-    return fail(Code::bad_config,
-                "--state-dir " + printable(path) + ": there is no such directory");
-  }
-  return path;
-}
-
-Result<std::string> find_directory(const Arguments& arguments) {
-  if (const auto directory = arguments.value("state-dir")) {
-    return check_directory(*directory);
-  }
-  auto directory = plugin::default_state_dir();
-  if (!directory) {
-    directory.error().msg += "; correct it, or name the journals' directory by --state-dir";
-  }
-  return directory;
-}
-
 Result<bool> collect(const Arguments& arguments) {
-  const plugin::CollectOptions todo{MVR_TRY(find_directory(arguments)), arguments.has("dry-run")};
+  const plugin::CollectOptions todo{MVR_TRY(find_state_dir(arguments)), arguments.has("dry-run")};
   Log log;
   log.set_level(LogLevel::warn);
   std::map<Fate, int> counts;
@@ -108,10 +82,7 @@ int run(const Arguments& arguments) {
 }
 
 constexpr std::array kFlags{
-    Flag{.name = "dry-run", .letter = 'n', .help = "only say what would be undone"},
-    Flag{.name = "state-dir",
-         .value = "DIR",
-         .help = "where the journals are; else stateDir of the node's defaults file"}};
+    Flag{.name = "dry-run", .letter = 'n', .help = "only say what would be undone"}, kStateDirFlag};
 
 }  // namespace
 

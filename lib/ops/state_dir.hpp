@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// The option by which commands find the journals.
+#pragma once
+
+#include <string>
+
+#include "mvr/base/error.hpp"
+#include "ops/command.hpp"
+
+namespace mvr::ops {
+
+inline constexpr Flag kStateDirFlag{
+    .name = "state-dir",
+    .value = "DIR",
+    .help = "where the journals are; else stateDir of the node's defaults file"};
+
+/// The directory of the option, which must be there, or the node's, which need not. Fails with what
+/// to correct.
+Result<std::string> find_state_dir(const Arguments& arguments);
+
+}  // namespace mvr::ops
