@@ -7,6 +7,7 @@
 
 namespace mvr::ops {
 
+extern const Command kInspect;
 extern const Command kGenerate;
 extern const Command kInstall;
 extern const Command kValidate;

@@ -13,8 +13,7 @@
 namespace mvr::ops {
 namespace {
 
-constexpr std::array kCommands{&kValidate, &kPlan, &kGenerate,  &kMigrate,
-                               &kInstall,  &kGc,   &kCompletion};
+constexpr std::array kCommands{&kInspect, &kValidate, &kPlan, &kGenerate, &kMigrate, &kInstall, &kGc, &kCompletion};
 
 std::string help() {
   std::size_t width = 0;

@@ -75,9 +75,13 @@ std::string make_line(std::string_view text) {
   return line;
 }
 
-std::string pad_right(std::string_view text, std::size_t width) {
-  const auto columns = static_cast<std::size_t>(std::ranges::count_if(
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::ranges::count_if(
       text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U; }));
+}
+
+std::string pad_right(std::string_view text, std::size_t width) {
+  const std::size_t columns = width_of(text);
   return std::string(text) + std::string(columns < width ? width - columns : 0, ' ');
 }
 

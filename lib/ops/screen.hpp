@@ -34,6 +34,9 @@ class Painter {
 /// stay, of which our own sentences have many.
 std::string make_line(std::string_view text);
 
+/// Characters of UTF-8, one column each.
+std::size_t width_of(std::string_view text);
+
 /// The text with blanks behind it, up to this many characters (of UTF-8, one column each).
 std::string pad_right(std::string_view text, std::size_t width);
 

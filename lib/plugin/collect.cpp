@@ -2,6 +2,7 @@
 #include "plugin/collect.hpp"
 
 #include "mvr/plan/kernel.hpp"
+#include "plugin/node.hpp"
 #include "plugin/recorded.hpp"
 #include "plugin/teardown.hpp"
 
@@ -37,6 +38,18 @@ Result<bool> is_alive(const net::Netns& host, const std::optional<net::Netns>& p
     return false;
   }
   return has_nic(host, *pod, record.attachment);
+}
+
+Result<bool> is_heard_of(const net::Netns& host, const state::Record& record) {
+  if (!record.mac || record.master_index == 0) {
+    return false;
+  }
+  const auto kernel = MVR_TRY(plan::open_linux_kernel(host, host));
+  const net::IfIndex master{record.master_index};
+  if (!MVR_TRY(kernel->read_link(plan::Where::host, master))) {
+    return false;
+  }
+  return has_nics(*kernel, master, [&](const ip::Mac& mac) { return mac == record.mac; });
 }
 
 }  // namespace mvr::plugin

@@ -26,4 +26,8 @@ Result<bool> collect(const Call& call, const net::Netns& host, const state::Atta
 Result<bool> is_alive(const net::Netns& host, const std::optional<net::Netns>& pod,
                       const state::Record& record);
 
+/// True when the master still takes frames for the NIC: it lives in a namespace that we do not see,
+/// because we are not in the node's own namespaces, or because its path has been moved.
+Result<bool> is_heard_of(const net::Netns& host, const state::Record& record);
+
 }  // namespace mvr::plugin

@@ -13,20 +13,6 @@ using Fate = Collected::Fate;
 /// For each attachment, IPAM included.
 constexpr std::chrono::seconds kTime{30};
 
-/// True when the master still takes frames for the NIC: it lives in a namespace that we do not see,
-/// because we are not in the node's own namespaces, or because its path has been moved.
-Result<bool> is_heard_of(const net::Netns& host, const state::Record& record) {
-  if (!record.mac || record.master_index == 0) {
-    return false;
-  }
-  const auto kernel = MVR_TRY(plan::open_linux_kernel(host, host));
-  const net::IfIndex master{record.master_index};
-  if (!MVR_TRY(kernel->read_link(plan::Where::host, master))) {
-    return false;
-  }
-  return has_nics(*kernel, master, [&](const ip::Mac& mac) { return mac == record.mac; });
-}
-
 /// Nothing for one that is alive.
 Result<std::string> why_dead(const net::Netns& host, const state::Record& record) {
   const auto pod = MVR_TRY(reopen_pod(host, record));

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "mvr/base/text.hpp"
+#include "ops/inspect.hpp"
+#include "ops/table.hpp"
+
+namespace mvr::ops {
+namespace {
+
+using plugin::GatewayView;
+using plugin::NicView;
+using plugin::PodView;
+
+constexpr std::size_t kLongest = 1024;
+constexpr std::string_view kIndent = "  ";
+
+std::string safe(const std::string& text) {
+  return printable(text, kLongest);
+}
+
+std::string count(std::size_t number, const std::string& thing) {
+  return std::to_string(number) + ' ' + thing + (number == 1 ? "" : "s");
+}
+
+/// "0.03 ms", "41.20 ms"
+std::string format_time(std::chrono::microseconds time) {
+  constexpr std::size_t kDecimals = 2;
+  const std::string text = std::to_string(static_cast<double>(time.count()) / 1000);
+  return text.substr(0, text.find('.') + 1 + kDecimals) + " ms";
+}
+
+Cell format_answer(const GatewayView& gateway) {
+  switch (gateway.state) {
+    case GatewayView::State::answers:
+      return {format_time(gateway.elapsed), Colour::good};
+    case GatewayView::State::silent:
+      return {"silent", Colour::bad};
+    case GatewayView::State::no_carrier:
+      return {"no carrier", Colour::bad};
+    case GatewayView::State::not_asked:
+      break;
+  }
+  return {"not asked", Colour::faint};
+}
+
+/// "mlx5_0/1 gid 3"
+Cell format_rdma(const NicView& nic) {
+  if (!nic.rdma) {
+    return {"-", Colour::faint};
+  }
+  std::vector<std::string> gids;
+  for (const std::uint32_t index : nic.rdma->gid_indexes) {
+    gids.push_back(std::to_string(index));
+  }
+  const bool is_well = nic.rdma->is_found && nic.rdma->is_active;
+  return {safe(nic.rdma->name) + '/' + std::to_string(nic.rdma->port) +
+              (gids.empty() ? "" : " gid " + join(gids, ",")) +
+              (nic.rdma->is_moved ? " moved" : ""),
+          is_well ? Colour::none : Colour::bad};
+}
+
+/// The beginning of its name is enough to find the file.
+Cell format_journal(const NicView& nic) {
+  constexpr std::size_t kDigits = 8;
+  return nic.journal.empty() ? Cell{"none", Colour::bad}
+                             : Cell{safe(nic.journal.substr(nic.journal.rfind('/') + 1, kDigits))};
+}
+
+Cell format_state(const NicView& nic) {
+  if (nic.is_busy) {
+    return {"busy", Colour::warning};
+  }
+  if (plugin::is_healthy(nic)) {
+    return {"ok", Colour::good};
+  }
+  return {!nic.link ? "gone" : nic.problems.empty() ? "changed" : "fail", Colour::bad};
+}
+
+std::string or_dash(const std::string& text) {
+  return text.empty() ? "-" : safe(text);
+}
+
+/// The gateways of an address stand beside it, others below.
+void add_nic(Table& table, const NicView& nic) {
+  const bool has_carrier = nic.master && nic.master->is_up && nic.master->is_running;
+  const std::size_t lines = std::max({nic.addresses.size(), nic.gateways.size(), std::size_t{1}});
+  for (std::size_t i = 0; i < lines; ++i) {
+    std::vector<Cell> row(11);
+    if (i == 0) {
+      row[0] = {safe(nic.name), Colour::strong};
+      row[1] = {or_dash(nic.master_name), has_carrier ? Colour::none : Colour::bad};
+      row[2] = {nic.link ? std::to_string(nic.link->mtu) : "-"};
+      row[3] = {"-", Colour::faint};
+      row[4] = {"-", Colour::faint};
+      row[6] = {nic.table != 0 ? std::to_string(nic.table) : "-"};
+      row[7] = {std::to_string(nic.rules.size())};
+      row[8] = format_rdma(nic);
+      row[9] = format_journal(nic);
+      row[10] = format_state(nic);
+    }
+    if (i < nic.addresses.size()) {
+      row[3] = {nic.addresses[i].to_string()};
+    }
+    if (i < nic.gateways.size()) {
+      row[4] = {nic.gateways[i].target.gateway.to_string()};
+      row[5] = format_answer(nic.gateways[i]);
+    }
+    table.add(std::move(row));
+  }
+}
+
+std::string format_nics(const PodView& pod, const Painter& painter) {
+  Table table({"NIC", "MASTER", "MTU", "ADDRESS", "GATEWAY", "ANSWER", "TABLE", "RULES", "RDMA",
+               "JOURNAL", "STATE"});
+  for (const NicView& nic : pod.nics) {
+    add_nic(table, nic);
+  }
+  return table.format(painter, kIndent);
+}
+
+std::string format_overlay(const PodView& pod, const Painter& painter) {
+  if (!pod.overlay) {
+    return std::string(kIndent) + painter.paint(Colour::faint, "no NIC of the cluster's") + '\n';
+  }
+  std::vector<std::string> addresses;
+  std::ranges::transform(pod.overlay->addresses, std::back_inserter(addresses),
+                         &ip::Prefix::to_string);
+  const std::string name = safe(pod.overlay->name);
+  std::string text =
+      std::string(kIndent) + painter.paint(Colour::strong, name) +
+      "  the cluster's: " + (addresses.empty() ? "no address" : join(addresses, ", ")) + ", MTU " +
+      std::to_string(pod.overlay->mtu) +
+      (pod.overlay->table != 0 ? ", table " + std::to_string(pod.overlay->table) : "") + '\n';
+  for (const std::string& route : pod.overlay->routes) {
+    text += std::string(kIndent) + std::string(width_of(name), ' ') + "  " +
+            painter.paint(Colour::faint, safe(route)) + '\n';
+  }
+  return text;
+}
+
+std::string format_problem(const std::string& name, const plugin::Problem& problem,
+                           const Painter& painter) {
+  const std::string indent = std::string(kIndent) + std::string(width_of(name), ' ') + "  ";
+  return std::string(kIndent) + painter.paint(Colour::strong, name) + "  " +
+         painter.paint(Colour::bad, safe(problem.what)) + '\n' +
+         (problem.remedy.empty() ? "" : indent + "remedy: " + safe(problem.remedy) + '\n');
+}
+
+std::string format_drift(const std::string& name, const plan::Mismatch& drift,
+                         const Painter& painter) {
+  const std::string indent = std::string(kIndent) + std::string(width_of(name), ' ') + "  ";
+  const std::string object = drift.object + (drift.field.empty() ? "" : ' ' + drift.field);
+  return std::string(kIndent) + painter.paint(Colour::strong, name) + "  " +
+         painter.paint(Colour::bad, safe(object) + " has changed since ADD") + '\n' + indent +
+         "wanted  " + safe(drift.wanted) + '\n' + indent + "found   " + safe(drift.found) + '\n';
+}
+
+/// What is wrong with the pod's NICs, each thing by itself.
+std::string format_findings(const PodView& pod, const Painter& painter) {
+  std::string text;
+  bool has_drift = false;
+  for (const NicView& nic : pod.nics) {
+    const std::string name = safe(nic.name);
+    for (const plugin::Problem& problem : nic.problems) {
+      text += format_problem(name, problem, painter);
+    }
+    for (const plan::Mismatch& drift : nic.drift) {
+      text += format_drift(name, drift, painter);
+      has_drift = true;
+    }
+    for (const std::string& note : nic.notes) {
+      text += std::string(kIndent) + painter.paint(Colour::strong, name) + "  " +
+              painter.paint(Colour::warning, safe(note)) + '\n';
+    }
+  }
+  if (has_drift) {
+    text += '\n' + std::string(kIndent) +
+            "remedy for what has changed: put it back, or delete the pod, which makes it anew\n";
+  }
+  return text.empty() ? "" : '\n' + text;
+}
+
+std::string format_pod(const PodView& pod, const Painter& painter) {
+  std::string text = painter.paint(Colour::strong, pod.name.empty() ? "pod" : safe(pod.name)) +
+                     "  " + safe(pod.path) + '\n';
+  for (const NicView& nic : pod.nics) {
+    if (!nic.attachment.container_id.empty()) {
+      text += std::string(kIndent) +
+              painter.paint(Colour::faint, "container " + safe(nic.attachment.container_id)) + '\n';
+      break;
+    }
+  }
+  if (pod.nics.empty()) {
+    return text + std::string(kIndent) + "no NIC of ours, and no journal that tells of one\n";
+  }
+  return text + '\n' + format_nics(pod, painter) + '\n' + format_overlay(pod, painter) +
+         format_findings(pod, painter);
+}
+
+std::string format_lost(const plugin::LostView& lost, const Painter& painter) {
+  const std::string name =
+      safe(lost.attachment.to_string()) + (lost.pod.empty() ? "" : " of " + safe(lost.pod));
+  std::string text = std::string(kIndent) + painter.paint(Colour::strong, name) + '\n';
+  if (lost.is_busy) {
+    return text + "    " + painter.paint(Colour::warning, "a call is at work for it") + '\n';
+  }
+  return text + "    " + painter.paint(Colour::bad, safe(lost.problem.what)) +
+         "\n    remedy: " + safe(lost.problem.remedy) + "\n    journal " + safe(lost.journal) +
+         '\n';
+}
+
+/// "2 pods, 3 NICs: 1 problem, 2 changes"
+std::string summarize(const plugin::NodeView& node, const Painter& painter) {
+  std::size_t nics = 0;
+  std::size_t changes = 0;
+  auto problems = node.problems.size() + static_cast<std::size_t>(std::ranges::count(
+                                             node.lost, false, &plugin::LostView::is_busy));
+  for (const PodView& pod : node.pods) {
+    nics += pod.nics.size();
+    for (const NicView& nic : pod.nics) {
+      changes += nic.drift.size();
+      problems += nic.problems.size();
+    }
+  }
+  std::vector<std::string> parts;
+  if (problems != 0) {
+    parts.push_back(count(problems, "problem"));
+  }
+  if (changes != 0) {
+    parts.push_back(count(changes, "change"));
+  }
+  return count(node.pods.size(), "pod") + ", " + count(nics, "NIC") + ": " +
+         (parts.empty() ? painter.paint(Colour::good, "all is well")
+                        : painter.paint(Colour::bad, join(parts, ", "))) +
+         '\n';
+}
+
+}  // namespace
+
+std::string format_text(const plugin::NodeView& node, const Painter& painter) {
+  std::string text;
+  for (const PodView& pod : node.pods) {
+    text += format_pod(pod, painter) + '\n';
+  }
+  if (!node.lost.empty()) {
+    text += painter.paint(Colour::strong, "journals without a pod") + '\n';
+    for (const plugin::LostView& lost : node.lost) {
+      text += format_lost(lost, painter);
+    }
+    text += '\n';
+  }
+  for (const plugin::Problem& problem : node.problems) {
+    text += format_problem("node", problem, painter) + '\n';
+  }
+  return text + summarize(node, painter);
+}
+
+}  // namespace mvr::ops
