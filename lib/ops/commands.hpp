@@ -8,6 +8,7 @@
 namespace mvr::ops {
 
 extern const Command kInspect;
+extern const Command kDoctor;
 extern const Command kGenerate;
 extern const Command kInstall;
 extern const Command kValidate;

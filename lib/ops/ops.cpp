@@ -13,7 +13,8 @@
 namespace mvr::ops {
 namespace {
 
-constexpr std::array kCommands{&kInspect, &kValidate, &kPlan, &kGenerate, &kMigrate, &kInstall, &kGc, &kCompletion};
+constexpr std::array kCommands{&kInspect, &kDoctor,  &kValidate, &kPlan,      &kGenerate,
+                               &kMigrate, &kInstall, &kGc,       &kCompletion};
 
 std::string help() {
   std::size_t width = 0;
