@@ -253,6 +253,9 @@ std::string format_text(const plugin::NodeView& node, const Painter& painter) {
   for (const plugin::Problem& problem : node.problems) {
     text += format_problem("node", problem, painter) + '\n';
   }
+  if (text.empty()) {
+    text = "no NIC of ours on this node, and no journal in " + safe(node.state_dir) + "\n\n";
+  }
   return text + summarize(node, painter);
 }
 

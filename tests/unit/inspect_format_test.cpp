@@ -138,7 +138,9 @@ TEST_CASE("inspect shows all that is wrong", "[inspect]") {
 TEST_CASE("inspect shows a node without NICs", "[inspect]") {
   const NodeView node{"/run/macvlan-rdma", {}, {}, {}};
   CHECK(is_healthy(node));
-  CHECK(format_text(node, Painter(false)) == "0 pods, 0 NICs: all is well\n");
+  CHECK(format_text(node, Painter(false)) ==
+        "no NIC of ours on this node, and no journal in /run/macvlan-rdma\n\n"
+        "0 pods, 0 NICs: all is well\n");
 }
 
 TEST_CASE("colours change nothing but the colour", "[inspect]") {
