@@ -34,11 +34,20 @@ Result<std::optional<Listed>> read_locked(const std::string& state_dir,
              : fail(journal.error());
 }
 
-Result<std::vector<Listed>> list_attachments(const std::string& state_dir) {
+/// What cannot be looked at is named; the others are shown.
+void add_problem(NodeView& node, const std::string& what, const Error& error) {
+  node.problems.push_back(
+      {what + ": " + error.msg, "run it again; a pod may have ended meanwhile"});
+}
+
+Result<std::vector<Listed>> list_attachments(NodeView& node) {
   std::vector<Listed> all;
-  for (const state::Record& record : MVR_TRY(state::read_records(state_dir))) {
-    if (auto listed = MVR_TRY(read_locked(state_dir, record))) {
-      all.push_back(*std::move(listed));
+  for (const state::Record& record : MVR_TRY(state::read_records(node.state_dir))) {
+    auto listed = read_locked(node.state_dir, record);
+    if (!listed) {
+      add_problem(node, "journal of " + record.attachment.to_string(), listed.error());
+    } else if (*listed) {
+      all.push_back(**std::move(listed));
     }
   }
   std::ranges::sort(all, {}, [](const Listed& one) { return one.record.attachment.ifname; });
@@ -88,12 +97,22 @@ Result<bool> has_our_nics(const net::Netns& host, const net::Netns& pod) {
 }
 
 /// What cannot be opened is no namespace any more, or not yet.
-Result<void> find_named(const net::Netns& host, std::vector<FoundPod>& pods) {
+void find_named(const net::Netns& host, std::vector<FoundPod>& pods) {
   for (const std::string& name : list_directory(kNamedNamespaces)) {
     auto netns = net::open_netns(kNamedNamespaces + ('/' + name));
-    if (netns && netns->id != host.id && MVR_TRY(has_our_nics(host, *netns))) {
+    if (netns && netns->id != host.id && has_our_nics(host, *netns).value_or(false)) {
       add_to(pods, *std::move(netns), nullptr);
     }
+  }
+}
+
+/// The namespace of a journal, or its end.
+Result<void> find_pod(const net::Netns& host, const Listed& listed, NodeView& node,
+                      std::vector<FoundPod>& pods) {
+  if (auto netns = MVR_TRY(reopen_pod(host, listed.record))) {
+    add_to(pods, *std::move(netns), &listed);
+  } else {
+    node.lost.push_back(MVR_TRY(describe_lost(node.state_dir, host, listed)));
   }
   return {};
 }
@@ -102,13 +121,11 @@ Result<std::vector<FoundPod>> find_all(const net::Netns& host, const std::vector
                                        NodeView& node) {
   std::vector<FoundPod> pods;
   for (const Listed& listed : all) {
-    if (auto netns = MVR_TRY(reopen_pod(host, listed.record))) {
-      add_to(pods, *std::move(netns), &listed);
-    } else {
-      node.lost.push_back(MVR_TRY(describe_lost(node.state_dir, host, listed)));
+    if (const auto found = find_pod(host, listed, node, pods); !found) {
+      add_problem(node, listed.record.attachment.to_string(), found.error());
     }
   }
-  MVR_TRY(find_named(host, pods));
+  find_named(host, pods);
   return pods;
 }
 
@@ -165,14 +182,19 @@ Result<NodeView> inspect(const InspectOptions& options) {
   NodeView node;
   node.state_dir = options.state_dir;
   const net::Netns host = MVR_TRY(net::open_own_netns());
-  const auto all = MVR_TRY(list_attachments(options.state_dir));
+  const auto all = MVR_TRY(list_attachments(node));
   auto pods =
       MVR_TRY(options.netns ? find_one(host, all, *options.netns) : find_all(host, all, node));
   MVR_TRY(name_unreadable(node));
   const Budget asking = MVR_TRY(Budget::start(kAskingTime));
   for (FoundPod& pod : pods) {
     const Namespaces netns{MVR_TRY(net::open_own_netns()), std::move(pod.netns)};
-    node.pods.push_back(MVR_TRY(inspect_pod(options, netns, pod.listed, asking)));
+    // It may have ended meanwhile.
+    if (auto view = inspect_pod(options, netns, pod.listed, asking)) {
+      node.pods.push_back(*std::move(view));
+    } else {
+      add_problem(node, "pod", view.error());
+    }
   }
   return node;
 }
