@@ -14,7 +14,7 @@ namespace {
 Diagnosis check_ipam(const System& system, const std::string& type) {
   constexpr const char* kWhat = "IPAM";
   for (const std::string& dir : system.plugin_dirs) {
-    const std::string path = dir + '/' + type;
+    const std::string path = (dir + '/').append(type);
     struct stat status {};
     if (::stat((system.root + path).c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
       continue;

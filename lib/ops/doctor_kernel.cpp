@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "mvr/base/text.hpp"
 #include "mvr/plan/facts.hpp"
 #include "ops/doctor.hpp"
 
@@ -120,7 +121,7 @@ Diagnoses check_rdma_mode(const System& system, plan::Kernel& kernel) {
       const std::string wanted(cni::to_string(conf.rdma.mode));
       return {
           {Grade::fail, "RDMA netns mode", "",
-           "is " + now + ", network " + conf.name + " wants " + wanted,
+           join({"is " + now, "network " + conf.name + " wants " + wanted}, ", "),
            "rdma system set netns " + wanted + ", with no pod running; see the reference, RDMA"}};
     }
   }

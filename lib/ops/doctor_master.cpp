@@ -84,26 +84,33 @@ class MasterCheck {
           "use 802.3ad or active-backup");
     }
     if (layer.upper != net::IfIndex::none) {
-      const auto upper = MVR_TRY(kernel_.read_link(Where::host, layer.upper));
-      const std::string name =
-          upper ? upper->name : "interface " + std::to_string(to_int(layer.upper));
-      const std::string kind = upper ? upper->kind : "";
-      if (kind != "vrf") {
-        add(Grade::fail,
-            layer.name + " is part of " + (kind.empty() ? "" : kind + ' ') + name +
-                ", which takes its frames",
-            kind == "bond" ? "make " + name + " the master"
-                           : "ip link set " + layer.name + " nomaster");
-      }
+      check_upper(layer, MVR_TRY(kernel_.read_link(Where::host, layer.upper)));
     }
+    return check_ipvlans(layer);
+  }
+
+  /// What the interface is part of. A VRF leaves the frames alone.
+  void check_upper(const net::Link& layer, const std::optional<net::Link>& upper) {
+    if (!upper || upper->kind == "vrf") {
+      return;
+    }
+    add(Grade::fail,
+        layer.name + " is part of " + upper->kind + ' ' + upper->name + ", which takes its frames",
+        upper->kind == "bond" ? "make " + upper->name + " the master"
+                              : "ip link set " + layer.name + " nomaster");
+  }
+
+  Result<void> check_ipvlans(const net::Link& layer) {
+    constexpr std::string_view kPrefix = "upper_";
     for (const std::string& entry : system_.list("/sys/class/net/" + layer.name)) {
-      if (entry.starts_with("upper_")) {
-        const auto upper = MVR_TRY(kernel_.read_link(Where::host, entry.substr(6)));
-        if (upper && upper->kind == "ipvlan") {
-          add(Grade::fail,
-              "ipvlan " + upper->name + " is on " + layer.name + ", which then carries no macvlan",
-              "ip link delete " + upper->name);
-        }
+      if (!entry.starts_with(kPrefix)) {
+        continue;
+      }
+      const auto upper = MVR_TRY(kernel_.read_link(Where::host, entry.substr(kPrefix.size())));
+      if (upper && upper->kind == "ipvlan") {
+        add(Grade::fail,
+            "ipvlan " + upper->name + " is on " + layer.name + ", which then carries no macvlan",
+            "ip link delete " + upper->name);
       }
     }
     return {};
@@ -148,7 +155,7 @@ class MasterCheck {
   }
 
   /// In exclusive mode, the pod that has it.
-  std::optional<std::string> find_holder() const {
+  [[nodiscard]] std::optional<std::string> find_holder() const {
     const auto records = state::read_records(system_.state_dir);
     for (const state::Record& record : records.value_or(std::vector<state::Record>())) {
       if (record.rdma && record.rdma->is_moved && record.rdma->netdev == master_.index) {

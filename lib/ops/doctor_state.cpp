@@ -3,6 +3,8 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
+
 #include "mvr/plugin/collect.hpp"
 #include "mvr/state/journal.hpp"
 #include "ops/doctor.hpp"
@@ -26,37 +28,43 @@ Diagnosis check_directory(const std::string& path) {
   return {Grade::ok, kWhat, path, is_there ? "is usable" : "comes with the first ADD"};
 }
 
-}  // namespace
-
-Diagnoses check_state(const System& system) {
-  using Fate = plugin::Collected::Fate;
-  Diagnoses all{check_directory(system.state_dir)};
-  if (all.front().grade == Grade::fail) {
-    return all;
+Diagnosis describe(const plugin::Collected& left) {
+  if (left.attachment.network.empty()) {
+    return {Grade::warn, "leftover", "", left.reason, "remove it by hand once its pod is gone"};
   }
+  const std::string pod = left.pod.empty() ? "" : " of " + left.pod;
+  return {Grade::warn, "leftover", "", left.attachment.to_string() + pod + ": " + left.reason,
+          "macvlan-rdma gc"};
+}
+
+Diagnoses check_journals(const std::string& state_dir) {
+  using Fate = plugin::Collected::Fate;
+  Diagnoses all;
   Log log;
   log.set_level(LogLevel::error);
   std::size_t count = 0;
   const auto report = [&](const plugin::Collected& one) {
     ++count;
     if (one.fate == Fate::dead || one.fate == Fate::failed) {
-      const bool is_known = !one.attachment.network.empty();
-      all.push_back(
-          {Grade::warn, "leftover", "",
-           (is_known ? one.attachment.to_string() + (one.pod.empty() ? "" : " of " + one.pod) + ": "
-                     : "") +
-               one.reason,
-           is_known ? "macvlan-rdma gc" : "remove it by hand once its pod is gone"});
+      all.push_back(describe(one));
     }
   };
-  const std::size_t before = all.size();
-  const auto done = plugin::collect_dead({system.state_dir, true}, log, report);
-  if (!done) {
+  if (const auto done = plugin::collect_dead({state_dir, true}, log, report); !done) {
     all.push_back({Grade::fail, "journals", "", done.error().msg, "see macvlan-rdma gc --dry-run"});
-  } else if (all.size() == before) {
+  } else if (all.empty()) {
     all.push_back({Grade::ok, "journals", "",
                    std::to_string(count) + (count == 1 ? " attachment" : " attachments") +
                        ", nothing left over"});
+  }
+  return all;
+}
+
+}  // namespace
+
+Diagnoses check_state(const System& system) {
+  Diagnoses all{check_directory(system.state_dir)};
+  if (all.front().grade != Grade::fail) {
+    std::ranges::move(check_journals(system.state_dir), std::back_inserter(all));
   }
   return all;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 
 #include "mvr/base/text.hpp"
@@ -16,7 +17,9 @@ namespace {
 
 /// The text is what is wrong with the command line; empty if nothing is.
 std::string complain(const Arguments& arguments) {
-  if (arguments.has("netns") + arguments.has("pid") + arguments.has("all") > 1) {
+  constexpr std::array<std::string_view, 3> kChoices{"netns", "pid", "all"};
+  const auto is_chosen = [&](std::string_view choice) { return arguments.has(choice); };
+  if (std::ranges::count_if(kChoices, is_chosen) > 1) {
     return "--netns, --pid and --all exclude each other";
   }
   if (arguments.has("json") && arguments.has("dot")) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <set>
 
 #include "mvr/base/text.hpp"
@@ -13,9 +14,8 @@ using plugin::NicView;
 /// In the quotes of the language; `\n` begins a line there.
 std::string quote(const std::vector<std::string>& lines) {
   std::vector<std::string> safe;
-  for (const std::string& line : lines) {
-    safe.push_back(printable(line));
-  }
+  std::ranges::transform(lines, std::back_inserter(safe),
+                         [](const std::string& line) { return printable(line); });
   return '"' + join(safe, "\\n") + '"';
 }
 

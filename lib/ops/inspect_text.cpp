@@ -81,32 +81,39 @@ std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : safe(text);
 }
 
+/// A line without addresses or gateways.
+std::vector<Cell> format_nic(const NicView& nic) {
+  const bool has_carrier = nic.master && nic.master->is_up && nic.master->is_running;
+  return {{safe(nic.name), Colour::strong},
+          {or_dash(nic.master_name), has_carrier ? Colour::none : Colour::bad},
+          {nic.link ? std::to_string(nic.link->mtu) : "-"},
+          {"-", Colour::faint},
+          {"-", Colour::faint},
+          {},
+          {nic.table != 0 ? std::to_string(nic.table) : "-"},
+          {std::to_string(nic.rules.size())},
+          format_rdma(nic),
+          format_journal(nic),
+          format_state(nic)};
+}
+
 /// The gateways of an address stand beside it, others below.
 void add_nic(Table& table, const NicView& nic) {
-  const bool has_carrier = nic.master && nic.master->is_up && nic.master->is_running;
+  constexpr std::size_t kAddress = 3;
+  constexpr std::size_t kGateway = 4;
+  std::vector<Cell> row = format_nic(nic);
+  const std::size_t columns = row.size();
   const std::size_t lines = std::max({nic.addresses.size(), nic.gateways.size(), std::size_t{1}});
   for (std::size_t i = 0; i < lines; ++i) {
-    std::vector<Cell> row(11);
-    if (i == 0) {
-      row[0] = {safe(nic.name), Colour::strong};
-      row[1] = {or_dash(nic.master_name), has_carrier ? Colour::none : Colour::bad};
-      row[2] = {nic.link ? std::to_string(nic.link->mtu) : "-"};
-      row[3] = {"-", Colour::faint};
-      row[4] = {"-", Colour::faint};
-      row[6] = {nic.table != 0 ? std::to_string(nic.table) : "-"};
-      row[7] = {std::to_string(nic.rules.size())};
-      row[8] = format_rdma(nic);
-      row[9] = format_journal(nic);
-      row[10] = format_state(nic);
-    }
     if (i < nic.addresses.size()) {
-      row[3] = {nic.addresses[i].to_string()};
+      row[kAddress] = {nic.addresses[i].to_string()};
     }
     if (i < nic.gateways.size()) {
-      row[4] = {nic.gateways[i].target.gateway.to_string()};
-      row[5] = format_answer(nic.gateways[i]);
+      row[kGateway] = {nic.gateways[i].target.gateway.to_string()};
+      row[kGateway + 1] = format_answer(nic.gateways[i]);
     }
     table.add(std::move(row));
+    row.assign(columns, {});
   }
 }
 

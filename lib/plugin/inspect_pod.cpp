@@ -39,7 +39,7 @@ class PodInspector {
       view.nics.push_back(MVR_TRY(look(one)));
     }
     for (const net::Link& link : pod_.links) {
-      if (net::is_ours(link) && !std::ranges::count(seen_, link.index)) {
+      if (net::is_ours(link) && std::ranges::count(seen_, link.index) == 0) {
         view.nics.push_back(MVR_TRY(look(link)));
       }
     }
@@ -51,7 +51,7 @@ class PodInspector {
 
  private:
   /// Whatever the pod has done to the link's name or its alias.
-  const net::Link* find_link(const state::Attachment& attachment) const {
+  [[nodiscard]] const net::Link* find_link(const state::Attachment& attachment) const {
     const auto is_it = [&](const net::Link& link) {
       return link.alias == state::alias(attachment) ||
              (net::is_ours(link) && (link.name == state::temporary_name(attachment) ||
@@ -100,7 +100,7 @@ class PodInspector {
     return nic;
   }
 
-  std::uint32_t find_table(const std::string& oif) const {
+  [[nodiscard]] std::uint32_t find_table(const std::string& oif) const {
     const auto rule = std::ranges::find_if(pod_.rules, [&](const net::Rule& one) {
       return one.oif == oif && one.protocol == net::kOurMark;
     });
@@ -147,7 +147,7 @@ class PodInspector {
     return {};
   }
 
-  void judge(NicView& nic, const state::Record& record) const {
+  static void judge(NicView& nic, const state::Record& record) {
     if (!nic.link) {
       nic.problems.push_back(
           {"it is not in the pod any more: somebody has removed it",
@@ -167,7 +167,7 @@ class PodInspector {
     }
   }
 
-  void judge_master(NicView& nic) const {
+  static void judge_master(NicView& nic) {
     if (!nic.master) {
       nic.problems.push_back({"master " + nic.master_name + " is not to be found",
                               "look for it on the node (ip link) and in the kernel's log"});
@@ -225,7 +225,7 @@ class PodInspector {
   }
 
   /// Main's by the overlay NIC, as `ip route` says it; not what every interface has in IPv6.
-  std::vector<std::string> list_routes(const net::Link& overlay) const {
+  [[nodiscard]] std::vector<std::string> list_routes(const net::Link& overlay) const {
     std::vector<std::string> routes;
     for (const net::Route& route : pod_.routes) {
       const bool is_kernels =
@@ -238,7 +238,7 @@ class PodInspector {
     return routes;
   }
 
-  std::optional<OverlayView> find_overlay() const {
+  [[nodiscard]] std::optional<OverlayView> find_overlay() const {
     const auto overlay = plan::find_overlay(pod_, cni::NetConf().overlay_nic, "");
     if (!overlay) {
       return std::nullopt;
