@@ -71,12 +71,7 @@ void append(Diagnoses& all, Diagnoses more) {
 Diagnoses read_files(const std::vector<std::string>& files, System& system) {
   Diagnoses all;
   for (const std::string& file : files) {
-    auto networks = read_networks(file);
-    if (networks) {
-      std::ranges::move(*networks, std::back_inserter(system.networks));
-    } else {
-      all.push_back({Grade::fail, "config", file, networks.error().msg, "correct the file"});
-    }
+    append(all, read_networks(file, system.networks));
   }
   if (!system.networks.empty()) {
     all.push_back({Grade::ok, "networks", "",

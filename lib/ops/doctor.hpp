@@ -91,10 +91,9 @@ Diagnoses check_tables(const System& system, plan::Kernel& kernel);
 /// stateDir, and what dead attachments have left. Drops capabilities that it does not need.
 Diagnoses check_state(const System& system);
 
-/// The configurations of this plugin in a file: plain ones, in lists of plugins, in
-/// NetworkAttachmentDefinitions, YAML or JSON, several documents. With the node's defaults.
-/// Fails if the file cannot be read, has none, or one of them is wrong.
-Result<std::vector<cni::NetConf>> read_networks(const std::string& path);
+/// Appends the configurations of this plugin in a file, or on standard input ("-"), with the node's
+/// defaults. What is wrong with the file is returned.
+Diagnoses read_networks(const std::string& path, std::vector<cni::NetConf>& networks);
 
 /// A line for each, and one that counts them. What is said of several subjects in the same words is
 /// one line, with NAME in the place of their names.

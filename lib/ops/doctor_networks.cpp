@@ -1,84 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 // The networks that `doctor` is told of.
-#include "mvr/base/fd.hpp"
-#include "mvr/base/text.hpp"
 #include "ops/doctor.hpp"
-#include "ops/document.hpp"
+#include "ops/input.hpp"
+#include "ops/manifest.hpp"
 #include "plugin/config.hpp"
 
 namespace mvr::ops {
 namespace {
 
-using nlohmann::json;
-
-constexpr std::size_t kLongest = 16UL * 1024 * 1024;
-constexpr const char* kType = "macvlan-rdma";
-
-Result<void> collect(const json& value, std::vector<json>& found);
-
-/// A member of a type; null if there is none.
-const json* find(const json& value, const char* key, json::value_t type) {
-  const auto member = value.is_object() ? value.find(key) : value.end();
-  return member != value.end() && member->type() == type ? &*member : nullptr;
+Diagnosis make_problem(const std::string& path, const std::string& cause) {
+  return {Grade::fail, "config", path, cause, "macvlan-rdma validate says more"};
 }
 
-/// The plugin in a list has the list's name and version.
-void collect_plugins(const json& list, const json& plugins, std::vector<json>& found) {
-  for (const json& plugin : plugins) {
-    if (plugin.is_object() && plugin.value("type", json()) == kType) {
-      json config = plugin;
-      for (const char* key : {"name", "cniVersion"}) {
-        if (list.contains(key)) {
-          config[key] = list[key];
-        }
-      }
-      found.push_back(std::move(config));
-    }
+/// With the node's defaults, as ADD reads it.
+Result<cni::NetConf> read_network(const Network& network) {
+  auto parsed = MVR_TRY(plugin::read_config({}, network.config.dump()));
+  if (!parsed.problems.empty()) {
+    return fail(std::move(parsed.problems.front()).in(parsed.conf.name));
   }
-}
-
-Result<void> collect_text(const std::string& text, std::vector<json>& found) {
-  for (const Document& document : MVR_TRY(parse_documents(text))) {
-    MVR_TRY(collect(document.value, found));
-  }
-  return {};
-}
-
-/// What is something else is passed over: a manifest may hold anything.
-Result<void> collect(const json& value, std::vector<json>& found) {
-  if (const json* items = find(value, "items", json::value_t::array)) {
-    for (const json& item : *items) {
-      MVR_TRY(collect(item, found));
-    }
-  } else if (const json* spec = find(value, "spec", json::value_t::object)) {
-    const json* config = find(*spec, "config", json::value_t::string);
-    return config != nullptr ? collect_text(config->get<std::string>(), found) : Result<void>();
-  } else if (const json* plugins = find(value, "plugins", json::value_t::array)) {
-    collect_plugins(value, *plugins, found);
-  } else if (value.is_object() && value.value("type", json()) == kType) {
-    found.push_back(value);
-  }
-  return {};
+  return std::move(parsed.conf);
 }
 
 }  // namespace
 
-Result<std::vector<cni::NetConf>> read_networks(const std::string& path) {
-  std::vector<json> found;
-  const std::string text = MVR_TRY(read_file(path, kLongest));
-  MVR_TRY(collect_text(text, found));
-  if (found.empty()) {
-    return fail(Code::bad_config, "there is no configuration of " + std::string(kType) + " in it");
+Diagnoses read_networks(const std::string& path, std::vector<cni::NetConf>& networks) {
+  Diagnoses all;
+  const auto text = read_input(path);
+  if (!text) {
+    return {make_problem(path, text.error().msg)};
   }
-  std::vector<cni::NetConf> networks;
-  for (const json& config : found) {
-    auto parsed = MVR_TRY(plugin::read_config({}, config.dump()));
-    if (!parsed.problems.empty()) {
-      return fail(std::move(parsed.problems.front()).in(parsed.conf.name));
+  std::vector<Finding> findings;
+  const Manifest manifest = read_manifest({path, *text}, findings);
+  for (const Finding& finding : findings) {
+    if (finding.severity == Severity::problem) {
+      const std::string line = "line " + std::to_string(finding.line) + ": ";
+      all.push_back(make_problem(path, (finding.line != 0 ? line : "") + finding.text));
     }
-    networks.push_back(std::move(parsed.conf));
   }
-  return networks;
+  for (const Network& network : manifest.networks) {
+    auto conf = read_network(network);
+    if (conf) {
+      networks.push_back(*std::move(conf));
+    } else {
+      all.push_back(make_problem(path, conf.error().msg));
+    }
+  }
+  if (manifest.networks.empty() && all.empty()) {
+    all.push_back(make_problem(path, "there is no configuration of " + std::string(kOurType)));
+  }
+  return all;
 }
 
 }  // namespace mvr::ops

@@ -11,7 +11,6 @@
 using namespace mvr::ops;
 using mvr::test::check_golden;
 using mvr::test::has_all;
-using mvr::test::refused;
 using mvr::test::ScratchDir;
 using mvr::test::write_text;
 
@@ -20,10 +19,26 @@ namespace {
 constexpr const char* kConfig =
     R"({"cniVersion": "1.0.0", "name": "rail1", "type": "macvlan-rdma", "master": "nic1"})";
 
-mvr::Result<std::vector<mvr::cni::NetConf>> read(const std::string& text) {
+struct ReadFile {
+  std::vector<mvr::cni::NetConf> networks;
+  Diagnoses problems;
+};
+
+ReadFile read(const std::string& text) {
   const ScratchDir dir;
   write_text(dir.file("networks"), text);
-  return read_networks(dir.file("networks"));
+  ReadFile file;
+  file.problems = read_networks(dir.file("networks"), file.networks);
+  return file;
+}
+
+/// Asserts that the file has one problem, whose cause has the words, and no network.
+void check_refused(const ReadFile& file, const std::vector<std::string>& words) {
+  CHECK(file.networks.empty());
+  REQUIRE(file.problems.size() == 1);
+  CHECK(file.problems[0].grade == Grade::fail);
+  INFO(file.problems[0].cause);
+  CHECK(has_all(file.problems[0].cause, words));
 }
 
 Diagnoses make_findings() {
@@ -40,45 +55,45 @@ Diagnoses make_findings() {
 TEST_CASE("doctor reads networks of every shape", "[doctor]") {
   const std::string plain = kConfig;
   SECTION("a configuration") {
-    const auto networks = read(plain);
-    REQUIRE(networks);
-    REQUIRE(networks->size() == 1);
-    CHECK(networks->at(0).name == "rail1");
-    CHECK(networks->at(0).master == std::vector<std::string>{"nic1"});
+    const ReadFile file = read(plain);
+    CHECK(file.problems.empty());
+    REQUIRE(file.networks.size() == 1);
+    CHECK(file.networks[0].name == "rail1");
+    CHECK(file.networks[0].master == std::vector<std::string>{"nic1"});
   }
   SECTION("a list of plugins, of which others are passed over") {
-    const auto networks = read(
+    const ReadFile file = read(
         R"({"cniVersion": "1.0.0", "name": "list", "plugins": [{"type": "tuning"},
             {"type": "macvlan-rdma", "vlan": 7}]})");
-    REQUIRE(networks);
-    REQUIRE(networks->size() == 1);
-    CHECK(networks->at(0).name == "list");
-    CHECK(networks->at(0).vlan == 7);
+    CHECK(file.problems.empty());
+    REQUIRE(file.networks.size() == 1);
+    CHECK(file.networks[0].name == "list");
+    CHECK(file.networks[0].vlan == 7);
   }
-  SECTION("NetworkAttachmentDefinitions in YAML, beside other things") {
-    const std::string definition =
-        "kind: NetworkAttachmentDefinition\nspec:\n  config: |\n    " + plain + "\n";
-    const auto networks = read(definition + "---\nkind: Pod\nspec: {}\n---\n" + definition);
-    REQUIRE(networks);
-    CHECK(networks->size() == 2);
-  }
-  SECTION("a List") {
-    const auto networks = read("kind: List\nitems:\n- spec: {config: '" + plain + "'}\n");
-    REQUIRE(networks);
-    CHECK(networks->size() == 1);
+  SECTION("NetworkAttachmentDefinitions, good ones and bad ones") {
+    const auto define = [](const std::string& config) {
+      return "apiVersion: k8s.cni.cncf.io/v1\nkind: NetworkAttachmentDefinition\n"
+             "metadata: {name: rail1}\nspec:\n  config: |\n    " +
+             config + "\n---\n";
+    };
+    const ReadFile file = read(define(plain) + define("{") + define(plain));
+    CHECK(file.networks.size() == 2);
+    REQUIRE(file.problems.size() == 1);
+    CHECK(has_all(file.problems[0].cause, {"line "}));
   }
 }
 
 TEST_CASE("doctor refuses files that it cannot use", "[doctor]") {
-  CHECK(has_all(refused(read_networks("/none/file")).msg, {"/none/file"}));
-  CHECK(has_all(refused(read("kind: Pod\n")).msg, {"no configuration"}));
-  CHECK(has_all(refused(read("{")).msg, {"line"}));
-  CHECK(has_all(refused(read("[1, null]")).msg, {"no configuration"}));
-  CHECK(has_all(refused(read(R"({"cniVersion": "1.0.0", "name": "a", "type": "macvlan-rdma",
-                                 "vlan": 4095})"))
-                    .msg,
-                {"a: ", "vlan", "4095"}));
-  CHECK(has_all(refused(read(R"({"type": "macvlan-rdma", "cniVersion": "1.0.0"})")).msg, {"name"}));
+  std::vector<mvr::cni::NetConf> networks;
+  const Diagnoses missing = read_networks("/none/file", networks);
+  REQUIRE(missing.size() == 1);
+  CHECK(missing[0].subject == "/none/file");
+  check_refused(read("kind: Pod\n"), {"Pod"});
+  check_refused(read("{"), {"line"});
+  check_refused(read(R"({"cniVersion": "1.0.0", "name": "a", "type": "macvlan-rdma",
+                         "vlan": 4095})"),
+                {"a: ", "vlan", "4095"});
+  check_refused(read(R"({"type": "macvlan-rdma", "cniVersion": "1.0.0"})"), {"name"});
 }
 
 TEST_CASE("doctor says what it has found", "[doctor]") {
