@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 import textwrap
 
@@ -127,8 +128,24 @@ def check_pod():
         "answers by itself", silent)
 
 
+def inspect(plugin, *options):
+    return subprocess.run([plugin, "inspect", "--netns", f"/run/netns/{POD}", "--state-dir",
+                           world.STATE_DIR, *options], capture_output=True, text=True, check=False)
+
+
+def show_inspect(plugin):
+    terminal.heading(4, "What an operator sees")
+    terminal.command(f"macvlan-rdma inspect --netns /run/netns/{POD}")
+    seen = inspect(plugin)
+    for line in seen.stdout.splitlines():
+        terminal.verbatim(line)
+    print()
+    return terminal.verdict(seen.returncode == 0, "all is well, each gateway answers now",
+                            seen.stderr.splitlines())
+
+
 def show_trace(answer):
-    terminal.heading(4, "One ADD, step by step")
+    terminal.heading(5, "One ADD, step by step")
     steps = answer.steps()
     if not steps:
         return terminal.verdict(False, "the log of net1's ADD has no steps", [answer.stderr[:500]])
@@ -143,7 +160,7 @@ def show_trace(answer):
 
 
 def show_silent_gateway(plugin):
-    terminal.heading(5, "A gateway that does not answer")
+    terminal.heading(6, "A gateway that does not answer")
     terminal.explain("""The switch of rail 3 loses its gateway, and another pod is to start on this
         node. Its ADD fails, so the pod does not run with a rail that leads nowhere; the error says
         which, and everything that the call made is undone, the lease included.""")
@@ -171,7 +188,7 @@ def nothing_left(before, after):
 
 
 def show_del(pod, before):
-    terminal.heading(6, "DEL: nothing is left")
+    terminal.heading(7, "DEL: nothing is left")
     answers = [require(pod.call("DEL", n), f"DEL net{n}") for n in reversed(world.RAILS)]
     total = sum(answer.milliseconds for answer in answers)
     terminal.explain(f"""Deleted net8 … net1 in {total:.0f} ms. Node and pods compared with what
@@ -197,6 +214,10 @@ def main():
     answers = show_add(pod)
     show_pod()
     good = check_pod()
+    good &= show_inspect(plugin)
+    if len(sys.argv) > 2:
+        with open(sys.argv[2], "w", encoding="utf-8") as file:
+            file.write(inspect(plugin, "--dot").stdout)
     good &= show_trace(answers[1])
     good &= show_silent_gateway(plugin)
     good &= show_del(pod, before)
