@@ -59,6 +59,9 @@ const std::vector<KnownCall>& known_calls() {
       {MVR_CALL(sendmsg), change, {ENOBUFS, ENOMEM, EPERM, EINTR}},
       {MVR_CALL(recvfrom), none, {ENOBUFS, ENOMEM, EINTR}},
       {MVR_CALL(recvmsg), none, {ENOBUFS, ENOMEM, EINTR}},
+      {MVR_CALL(recvmmsg), none, {ENOBUFS, ENOMEM, EINTR}},
+      {MVR_CALL(io_uring_setup), none, {ENOSYS, EPERM, ENOMEM, EMFILE}},
+      {MVR_CALL(io_uring_register), none, {ENOMEM, EMFILE}},
       // Processes, namespaces.
       {MVR_CALL(setns), none, {EPERM, ENOMEM}},
       {MVR_CALL(clone), change, {EAGAIN, ENOMEM}},

@@ -3,7 +3,9 @@
 
 #include <linux/netlink.h>
 #include <rdma/rdma_netlink.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include <optional>
 
@@ -14,16 +16,21 @@ namespace mvr::test {
 
 namespace {
 
-/// The header of a netlink request, if that is what the program sends.
+/// The header of the first netlink request, if that is what the program sends.
 std::optional<nlmsghdr> read_request(const Tracee& tracee, const SystemCall& call) {
-  const auto header = tracee.read<nlmsghdr>(call.arguments[1]);
-  return header && header->nlmsg_len == call.arguments[2] ? header : std::nullopt;
+  const auto message = tracee.read<msghdr>(call.arguments[1]);
+  const auto part = message && message->msg_iovlen > 0
+                        ? tracee.read<iovec>(reinterpret_cast<std::uint64_t>(message->msg_iov))
+                        : std::nullopt;
+  const auto header =
+      part ? tracee.read<nlmsghdr>(reinterpret_cast<std::uint64_t>(part->iov_base)) : std::nullopt;
+  return header && header->nlmsg_len == part->iov_len ? header : std::nullopt;
 }
 
 /// The change that the program is about to make.
 std::optional<Change> read_change(const Tracee& tracee, const SystemCall& call) {
   switch (call.number) {
-    case SYS_sendto: {
+    case SYS_sendmsg: {
       const auto request = read_request(tracee, call);
       const bool is_change = request && (request->nlmsg_flags & NLM_F_ACK) != 0;
       return is_change ? std::optional(Change{"netlink", request->nlmsg_type}) : std::nullopt;
