@@ -139,6 +139,7 @@ Result<void> complete(Attempt& a, Ground& ground, const net::Link& link,
                       const cni::AddResult& ipam) {
   ground.record.is_complete = true;
   ground.record.mac = link.mac;
+  ground.record.mtu = link.mtu;
   if (!a.call.conf.ipam_type.empty()) {
     ground.record.ipam = ipam;
   }

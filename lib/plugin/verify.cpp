@@ -24,17 +24,21 @@ std::vector<ip::Address> list_addresses(const cni::AddResult& ipam) {
   return addresses;
 }
 
-std::uint32_t expect_mtu(const Call& call, const plan::Facts& facts, const Made& made) {
-  const std::uint32_t configured = call.conf.mtu != 0 ? call.conf.mtu : facts.master.mtu;
+/// What the master has today says nothing of a NIC that has taken the master's MTU at its ADD.
+std::uint32_t expect_mtu(const Call& call, const std::optional<state::Record>& record,
+                         const Made& made) {
+  const std::uint32_t recorded = record ? record->mtu : 0;
+  const std::uint32_t configured = call.conf.mtu != 0 ? call.conf.mtu : recorded;
   return made.mtu != 0 ? made.mtu : configured;
 }
 
 plan::LinkExpectation expect_link(const Call& call, const plan::Facts& facts,
+                                  const std::optional<state::Record>& record,
                                   const plan::DesiredLink& wanted, const Made& made,
                                   bool is_master_elsewhere) {
   return {wanted.spec.info,
           made.mac,
-          expect_mtu(call, facts, made),
+          expect_mtu(call, record, made),
           wanted.spec.tx_queue_len,
           facts.master.index,
           is_master_elsewhere,
@@ -101,7 +105,7 @@ Result<Mismatches> verify(const Call& call, const Namespaces& netns,
   const net::Link* link = facts.pod.find_link(call.env.ifname);
   const auto wanted = plan_link(call.conf, facts, call.attachment());
   const bool is_elsewhere = facts.master_in == plan::Where::host && netns.host.id != netns.pod->id;
-  Mismatches all = verify_link(expect_link(call, facts, wanted, made, is_elsewhere), link);
+  Mismatches all = verify_link(expect_link(call, facts, record, wanted, made, is_elsewhere), link);
   if (link != nullptr) {
     append(all, MVR_TRY(verify_network(call, *kernel, facts, record, made, *link)));
     append(all, MVR_TRY(verify_sysctls(*kernel, wanted)));

@@ -16,7 +16,7 @@ namespace mvr::plugin {
 /// What ADD came to, as far as no plan can tell.
 struct Made {
   std::optional<ip::Mac> mac;  ///< nothing = unknown, which is a difference
-  std::uint32_t mtu = 0;       ///< 0 = as the configuration has it
+  std::uint32_t mtu = 0;       ///< 0 = as the configuration has it, or the journal
   cni::AddResult ipam;         ///< what IPAM said
 };
 

@@ -126,6 +126,9 @@ void format_extras(const Record& record, Json& json) {
   if (!record.overlay_defaults.empty()) {
     json["overlayDefaults"] = format_routes(record.overlay_defaults);
   }
+  if (record.mtu != 0) {
+    json["mtu"] = record.mtu;
+  }
   if (record.mac) {
     json["mac"] = record.mac->to_string();
   }
@@ -147,6 +150,9 @@ void read_extras(const Json& json, Record& record, bool& is_whole) {
   if (const auto vlan = json.find("vlan"); vlan != json.end()) {
     record.vlan = parse_vlan(*vlan);
     is_whole &= record.vlan.has_value();
+  }
+  if (json.contains("mtu")) {
+    read(json, "mtu", record.mtu, is_whole);
   }
   if (json.contains("mac")) {
     record.mac = ip::Mac::parse(get<std::string>(json, "mac").value_or(""));

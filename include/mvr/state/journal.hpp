@@ -62,6 +62,7 @@ struct Record {
   std::string ipam_type;               ///< empty = layer 2
   bool is_complete = false;            ///< ADD has ended well
   std::optional<ip::Mac> mac;          ///< the NIC's, once ADD has ended well
+  std::uint32_t mtu = 0;               ///< likewise; 0 = not known
   std::optional<cni::AddResult> ipam;  ///< what IPAM said; CHECK plans with it
   std::optional<RdmaRecord> rdma;
   std::string device_info_file;  ///< ours to remove; empty = none
