@@ -80,10 +80,15 @@ Budget Budget::grace(std::chrono::milliseconds limit) {
   return {Fd(), limit};
 }
 
-Result<void> Budget::check() const {
+Result<void> Budget::check_signals() const {
   if (const int signal = signals_ ? find_pending() : 0; signal != 0) {
     return fail(Code::interrupted, std::string("interrupted by SIG") + sigabbrev_np(signal));
   }
+  return {};
+}
+
+Result<void> Budget::check() const {
+  MVR_TRY(check_signals());
   if (Clock::now() >= deadline_) {
     const char* name = signals_ ? "timeout " : "the grace period of ";
     return fail(Code::interrupted, name + std::to_string(limit_.count()) + "ms is used up");

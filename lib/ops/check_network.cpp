@@ -105,6 +105,7 @@ class Check {
         for (const std::string& warning : parsed->warnings) {
           report(Severity::warning, warning);
         }
+        check_placeholders("", config_);
         check_priority(parsed->conf);
         return ReadNetwork{network_, std::move(parsed->conf)};
       }
@@ -117,6 +118,21 @@ class Check {
   }
 
  private:
+  /// What `generate` leaves for somebody to write; what stands in `ipam` the plugin itself passes
+  /// on.
+  void check_placeholders(const std::string& label, const Json& value) {
+    if (value.is_string() && value.get_ref<const std::string&>().find("CHANGE-ME") == 0) {
+      report(Severity::problem, label + ' ' + cni::show(value) + ": is a placeholder; replace it");
+    }
+    for (const auto& [key, member] : value.items()) {
+      if (value.is_object()) {
+        check_placeholders(label.empty() ? key : label + '.' + key, member);
+      } else if (value.is_array()) {
+        check_placeholders(label + '[' + key + ']', member);
+      }
+    }
+  }
+
   bool repair(const Error& error) {
     if (error.msg.starts_with("defaults file")) {
       defaults_text_ = kNoDefaults;

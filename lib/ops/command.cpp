@@ -59,7 +59,10 @@ struct Getopt {
 };
 
 std::string complain_about(int key, char* const* argv) {
-  const std::string what = printable(argv[::optind - 1]);
+  // Of several letters in one word only the wrong one is named.
+  const bool is_letter = key == '?' && ::optopt > 0 && ::optopt < kFirstFlag;
+  const std::string what = is_letter ? "-" + printable(std::string(1, static_cast<char>(::optopt)))
+                                     : printable(argv[::optind - 1]);
   return key == ':' ? "option " + what + " needs a value" : "there is no option " + what;
 }
 

@@ -81,7 +81,7 @@ Diagnoses read_files(const std::vector<std::string>& files, System& system) {
 }
 
 /// Which need not be there before the first ADD. A defaults file that is wrong is a finding.
-std::string find_state_dir(const std::optional<std::string>& wanted, Diagnoses& all) {
+std::string choose_state_dir(const std::optional<std::string>& wanted, Diagnoses& all) {
   const auto usual = wanted ? Result<std::string>(*wanted) : plugin::default_state_dir();
   if (!usual) {
     all.push_back({Grade::fail, "defaults file", "", usual.error().msg, "correct the file"});
@@ -91,7 +91,7 @@ std::string find_state_dir(const std::optional<std::string>& wanted, Diagnoses& 
 
 Diagnoses look(const std::vector<std::string>& files, const std::optional<std::string>& state_dir) {
   Diagnoses all;
-  System system{"", "/proc/self/exe", find_plugin_dirs(), find_state_dir(state_dir, all), {}};
+  System system{"", "/proc/self/exe", find_plugin_dirs(), choose_state_dir(state_dir, all), {}};
   append(all, read_files(files, system));
   const auto with_kernel = [&]() -> Result<void> {
     const net::Netns host = MVR_TRY(net::open_own_netns());
@@ -151,7 +151,6 @@ std::vector<Line> merge(const Diagnoses& all) {
 }
 
 std::string format(const Line& line, std::size_t width, const Painter& painter) {
-  constexpr std::size_t kLongest = 2048;
   constexpr std::size_t kGradeWidth = 6;
   const std::string_view grade = to_string(line.shown.grade);
   std::string cause = line.shown.cause;
@@ -161,10 +160,10 @@ std::string format(const Line& line, std::size_t width, const Painter& painter) 
   const std::string title = line.title();
   return painter.paint(colour_of(line.shown.grade), grade) +
          std::string(kGradeWidth - grade.size(), ' ') + painter.paint(Colour::strong, title) +
-         std::string(width - width_of(title) + 2, ' ') + printable(cause, kLongest) +
+         std::string(width - width_of(title) + 2, ' ') + make_line(cause) +
          (line.shown.remedy.empty()
               ? ""
-              : "; " + painter.paint(Colour::faint, printable(line.shown.remedy, kLongest))) +
+              : "; " + painter.paint(Colour::faint, make_line(line.shown.remedy))) +
          '\n';
 }
 
@@ -227,7 +226,9 @@ std::string format_json(const Diagnoses& all) {
   }
   const ordered_json document{
       {"version", 1}, {"ready", is_ready(all)}, {"findings", std::move(findings)}};
-  return document.dump(kIndent, ' ', false, ordered_json::error_handler_t::replace) + '\n';
+  return document.dump(kIndent, ' ', /*ensure_ascii=*/true,
+                       ordered_json::error_handler_t::replace) +
+         '\n';
 }
 
 constexpr Command kDoctor{

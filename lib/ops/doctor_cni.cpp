@@ -7,6 +7,7 @@
 #include "mvr/base/fd.hpp"
 #include "mvr/base/text.hpp"
 #include "ops/doctor.hpp"
+#include "ops/installation.hpp"
 
 namespace mvr::ops {
 namespace {
@@ -28,36 +29,21 @@ Diagnosis check_ipam(const System& system, const std::string& type) {
           "install it to " + system.plugin_dirs.front()};
 }
 
-/// "0.1.0" of "macvlan-rdma 0.1.0: CNI plugin for …" in an executable; else "".
-std::string find_version(const std::string& text) {
-  constexpr std::string_view kBefore = "macvlan-rdma ";
-  constexpr std::string_view kBehind = ": CNI plugin for ";
-  constexpr std::size_t kLongestVersion = 32;
-  for (std::size_t at = text.find(kBehind); at != std::string::npos;
-       at = text.find(kBehind, at + 1)) {
-    const std::size_t begin = text.rfind(kBefore, at);
-    const std::size_t size = begin == std::string::npos ? 0 : at - begin - kBefore.size();
-    if (size != 0 && size <= kLongestVersion) {
-      return text.substr(begin + kBefore.size(), size);
-    }
-  }
-  return {};
-}
-
 constexpr std::size_t kLongestProgram = 256UL * 1024 * 1024;
 
 Diagnosis compare_program(const System& system, const std::string& path) {
   const auto own = read_file(system.program, kLongestProgram);
   const auto other = read_file(system.root + path, kLongestProgram);
-  const std::string remedy = "install this one: install macvlan-rdma " + path;
+  const std::string remedy =
+      "install this one: macvlan-rdma install --to " + path.substr(0, path.rfind('/'));
   if (!own || !other) {
     return {Grade::warn, "macvlan-rdma", "", (own ? other : own).error().msg, remedy};
   }
-  const std::string version = find_version(*own);
+  const std::string version = find_version(*own).value_or("");
   if (*own == *other) {
     return {Grade::ok, "macvlan-rdma", "", path + ", version " + version};
   }
-  const std::string theirs = find_version(*other);
+  const std::string theirs = find_version(*other).value_or("");
   return {Grade::warn, "macvlan-rdma", "",
           path + " is " + (theirs.empty() ? "another program" : "another build, " + theirs) +
               "; this one is " + version,
@@ -72,7 +58,7 @@ Diagnosis check_program(const System& system) {
     }
   }
   return {Grade::fail, "macvlan-rdma", "", "is in none of " + join(system.plugin_dirs, ", "),
-          "install -D macvlan-rdma " + system.plugin_dirs.front() + "/macvlan-rdma"};
+          "macvlan-rdma install --to " + system.plugin_dirs.front()};
 }
 
 /// The first in the order of their names is the one that runtimes take.

@@ -34,13 +34,12 @@ std::string_view to_string(Fate fate) {
 /// "undone  rail1/0123abcd/net1 of training/worker-0: its namespace is gone"
 std::string describe(const Collected& one) {
   constexpr std::size_t kWidth = 8;
-  constexpr std::size_t kLongest = 1024;
   std::string line(to_string(one.fate));
   line.resize(kWidth, ' ');
   line += one.attachment.network.empty() ? "" : printable(one.attachment.to_string());
   line += one.pod.empty() ? "" : " of " + printable(one.pod);
   line += one.reason.empty() || one.attachment.network.empty() ? "" : ": ";
-  line += printable(one.reason, kLongest);
+  line += make_line(one.reason);
   return line + '\n';
 }
 
@@ -61,16 +60,17 @@ Result<bool> collect(const Arguments& arguments) {
   Log log;
   log.set_level(LogLevel::warn);
   std::map<Fate, int> counts;
+  bool is_printed = true;
   const auto done = plugin::collect_dead(todo, log, [&](const Collected& one) {
     ++counts[one.fate];
     if (one.fate != Fate::alive) {
-      print_out(describe(one));
+      is_printed = print_out(describe(one)) && is_printed;
     }
   });
   if (done || !counts.empty()) {
-    print_out(summarize(counts));
+    is_printed = print_out(summarize(counts)) && is_printed;
   }
-  return done ? Result<bool>(!counts.contains(Fate::failed)) : fail(done.error());
+  return done ? Result<bool>(is_printed && !counts.contains(Fate::failed)) : fail(done.error());
 }
 
 int run(const Arguments& arguments) {

@@ -120,7 +120,11 @@ Result<void> write_file(const std::string& path, const std::string& text) {
                                               "write to another directory"}
                     : sys_error(Code::io, errno, "make " + printable(path)));
   }
-  return in("write " + printable(path), write_all(file.get(), text));
+  const Result<void> written = write_all(file.get(), text);
+  if (!written) {
+    ::unlink(path.c_str());  // ours, and half
+  }
+  return in("write " + printable(path), written);
 }
 
 Result<void> write_files(const std::string& directory, const std::vector<ManifestFile>& files) {

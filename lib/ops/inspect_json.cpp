@@ -149,7 +149,9 @@ std::string format_json(const plugin::NodeView& node) {
                               {"pods", convert_all(node.pods)},
                               {"lost", convert_all(node.lost)},
                               {"problems", convert_all(node.problems)}};
-  return document.dump(kIndent, ' ', false, ordered_json::error_handler_t::replace) + '\n';
+  return document.dump(kIndent, ' ', /*ensure_ascii=*/true,
+                       ordered_json::error_handler_t::replace) +
+         '\n';
 }
 
 }  // namespace mvr::ops

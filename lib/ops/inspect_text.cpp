@@ -150,8 +150,8 @@ std::string format_problem(const std::string& name, const plugin::Problem& probl
                            const Painter& painter) {
   const std::string indent = std::string(kIndent) + std::string(width_of(name), ' ') + "  ";
   return std::string(kIndent) + painter.paint(Colour::strong, name) + "  " +
-         painter.paint(Colour::bad, safe(problem.what)) + '\n' +
-         (problem.remedy.empty() ? "" : indent + "remedy: " + safe(problem.remedy) + '\n');
+         painter.paint(Colour::bad, make_line(problem.what)) + '\n' +
+         (problem.remedy.empty() ? "" : indent + "remedy: " + make_line(problem.remedy) + '\n');
 }
 
 std::string format_drift(const std::string& name, const plan::Mismatch& drift,
@@ -160,7 +160,8 @@ std::string format_drift(const std::string& name, const plan::Mismatch& drift,
   const std::string object = drift.object + (drift.field.empty() ? "" : ' ' + drift.field);
   return std::string(kIndent) + painter.paint(Colour::strong, name) + "  " +
          painter.paint(Colour::bad, safe(object) + " has changed since ADD") + '\n' + indent +
-         "wanted  " + safe(drift.wanted) + '\n' + indent + "found   " + safe(drift.found) + '\n';
+         "wanted  " + make_line(drift.wanted) + '\n' + indent + "found   " +
+         make_line(drift.found) + '\n';
 }
 
 /// What is wrong with the pod's NICs, each thing by itself.
@@ -178,7 +179,7 @@ std::string format_findings(const PodView& pod, const Painter& painter) {
     }
     for (const std::string& note : nic.notes) {
       text += std::string(kIndent) + painter.paint(Colour::strong, name) + "  " +
-              painter.paint(Colour::warning, safe(note)) + '\n';
+              painter.paint(Colour::warning, make_line(note)) + '\n';
     }
   }
   if (has_drift) {
@@ -212,8 +213,8 @@ std::string format_lost(const plugin::LostView& lost, const Painter& painter) {
   if (lost.is_busy) {
     return text + "    " + painter.paint(Colour::warning, "a call is at work for it") + '\n';
   }
-  return text + "    " + painter.paint(Colour::bad, safe(lost.problem.what)) +
-         "\n    remedy: " + safe(lost.problem.remedy) + "\n    journal " + safe(lost.journal) +
+  return text + "    " + painter.paint(Colour::bad, make_line(lost.problem.what)) +
+         "\n    remedy: " + make_line(lost.problem.remedy) + "\n    journal " + safe(lost.journal) +
          '\n';
 }
 

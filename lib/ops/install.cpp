@@ -12,6 +12,7 @@
 #include "ops/commands.hpp"
 #include "ops/installation.hpp"
 #include "ops/screen.hpp"
+#include "ops/state_dir.hpp"
 
 namespace mvr::ops {
 namespace {
@@ -64,9 +65,14 @@ Result<void> install(const Arguments& arguments) {
 /// Those that have a journal: without the plugin no DEL and no gc can undo them.
 Result<void> check_no_attachments(const Arguments& arguments) {
   constexpr std::size_t kMost = 8;
-  const auto given = arguments.value("state-dir");
-  const std::string directory = given ? *given : MVR_TRY(plugin::default_state_dir());
+  const std::string directory = MVR_TRY(find_state_dir(arguments));
   const auto records = MVR_TRY(state::read_records(directory));
+  const auto unreadable = MVR_TRY(state::find_unreadable(directory));
+  if (!unreadable.empty()) {
+    return fail(Code::io, "journal " + printable(unreadable.front()) +
+                              " says nothing that is understood, so nobody knows what is left; "
+                              "--force removes the plugin all the same");
+  }
   if (records.empty()) {
     return {};
   }
@@ -135,9 +141,7 @@ constexpr std::array kFlags{
     Flag{.name = "wait", .help = "then wait for SIGTERM, as a container of a DaemonSet has to"},
     Flag{.name = "uninstall", .help = "remove it instead"},
     Flag{.name = "from", .value = "DIR", .help = "where --uninstall removes it"},
-    Flag{.name = "state-dir",
-         .value = "DIR",
-         .help = "the journals that --uninstall looks at; else stateDir of the defaults file"}};
+    kStateDirFlag};
 
 }  // namespace
 

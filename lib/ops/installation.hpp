@@ -28,7 +28,8 @@ struct Installation {
 /// rename(2), which a running plugin does not notice. Nothing is done if the same bytes are there.
 /// One at a time: the directory is locked (flock(2)); what a copy that was killed has left is
 /// removed. Fails with Code::io, and leaves what was there: DIR is no directory, is read-only or
-/// full; a newer version is there. \param force replace a newer version, too
+/// full; a newer version is there. It fails as well, with the new one in place, if only the
+/// directory does not reach the disk. \param force replace a newer version, too
 Result<Installation> install_program(std::string_view program, const std::string& directory,
                                      bool force);
 

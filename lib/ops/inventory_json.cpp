@@ -146,7 +146,7 @@ std::string format_inventory(const Inventory& inventory) {
     nics.push_back(to_json(nic));
   }
   const Ordered all{{"format", kFormat}, {"node", inventory.node}, {"gpus", gpus}, {"nics", nics}};
-  return all.dump(2, ' ', false, Ordered::error_handler_t::replace) + '\n';
+  return all.dump(2, ' ', /*ensure_ascii=*/true, Ordered::error_handler_t::replace) + '\n';
 }
 
 Result<Inventory> parse_inventory(std::string_view text) {

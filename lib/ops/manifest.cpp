@@ -183,8 +183,16 @@ class ManifestReader {
              "/spec/config");
     } else if (const auto embedded = read_embedded(origin.at("/spec/config"), text_of(config),
                                                    "spec.config", findings_)) {
-      read_configuration(embedded->origin, embedded->value);
+      read_configuration(embedded->origin, with_name(embedded->value, name));
     }
+  }
+
+  /// Multus gives a configuration without a name that of its definition.
+  static Json with_name(Json config, const std::string& name) {
+    if (config.is_object() && !name.empty() && find_value(config, "name") == nullptr) {
+      config["name"] = name;
+    }
+    return config;
   }
 
   void read_configuration(Origin origin, const Json& value) {

@@ -223,7 +223,9 @@ int run(const Arguments& arguments) {
       continue;
     }
     Migration one = migrate_file({shown, *std::move(text)});
-    all.text += all.text.empty() || one.text.empty() || one.text.starts_with('{') ? "" : "---\n";
+    // JSON stands beside JSON, and beside YAML behind a line that begins a document.
+    const bool is_json = one.text.starts_with('{') && all.text.starts_with('{');
+    all.text += all.text.empty() || one.text.empty() || is_json ? "" : "---\n";
     all.text += one.text;
     append(all.problems, one.problems);
     append(all.changes, one.changes);

@@ -195,6 +195,7 @@ Result<NodeView> inspect(const InspectOptions& options) {
     } else {
       add_problem(node, "pod", view.error());
     }
+    MVR_TRY(asking.check_signals());
   }
   return node;
 }

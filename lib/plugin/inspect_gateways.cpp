@@ -94,7 +94,12 @@ void ask_gateways(const Namespaces& netns, plan::Kernel& kernel, cni::ProbePolic
   }
   const auto answers = ask_all(netns, kernel, budget, nic);
   if (!answers) {
-    nic.notes.push_back("gateways not asked: " + answers.error().msg);
+    const std::string what = "gateways not asked: " + answers.error().msg;
+    if (policy == cni::ProbePolicy::fail) {
+      nic.problems.push_back({what, "look at this pod alone, by --netns"});
+    } else {
+      nic.notes.push_back(what);
+    }
     return;
   }
   for (std::size_t i = 0; i < answers->size(); ++i) {

@@ -7,6 +7,7 @@
 #include "mvr/plan/rdma.hpp"
 #include "plugin/config.hpp"
 #include "plugin/inspect_gateways.hpp"
+#include "plugin/namespaces.hpp"
 #include "plugin/recorded.hpp"
 #include "plugin/verify.hpp"
 
@@ -50,14 +51,9 @@ class PodInspector {
   }
 
  private:
-  /// Whatever the pod has done to the link's name or its alias.
   [[nodiscard]] const net::Link* find_link(const state::Attachment& attachment) const {
-    const auto is_it = [&](const net::Link& link) {
-      return link.alias == state::alias(attachment) ||
-             (net::is_ours(link) && (link.name == state::temporary_name(attachment) ||
-                                     (link.alias.empty() && link.name == attachment.ifname)));
-    };
-    const auto found = std::ranges::find_if(pod_.links, is_it);
+    const auto found = std::ranges::find_if(
+        pod_.links, [&](const net::Link& link) { return is_nic_of(attachment, link); });
     return found != pod_.links.end() ? &*found : nullptr;
   }
 

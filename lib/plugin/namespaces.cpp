@@ -35,14 +35,17 @@ bool says_no_namespace(int error) {
 
 }  // namespace
 
+bool is_nic_of(const state::Attachment& attachment, const net::Link& link) {
+  return link.alias == state::alias(attachment) ||
+         (net::is_ours(link) && (link.name == state::temporary_name(attachment) ||
+                                 (link.alias.empty() && link.name == attachment.ifname)));
+}
+
 Result<bool> has_nic(const net::Netns& host, const net::Netns& pod,
                      const state::Attachment& attachment) {
   const auto kernel = MVR_TRY(plan::open_linux_kernel(host, pod));
-  return std::ranges::any_of(MVR_TRY(kernel->read_pod_links()), [&](const net::Link& link) {
-    return link.alias == state::alias(attachment) ||
-           (net::is_ours(link) && (link.name == state::temporary_name(attachment) ||
-                                   (link.alias.empty() && link.name == attachment.ifname)));
-  });
+  return std::ranges::any_of(MVR_TRY(kernel->read_pod_links()),
+                             [&](const net::Link& link) { return is_nic_of(attachment, link); });
 }
 
 Result<Namespaces> open_namespaces(const Call& call) {

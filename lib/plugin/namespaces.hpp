@@ -31,8 +31,11 @@ Result<std::optional<net::Netns>> reopen(const std::string& path, const net::Net
 /// The namespace with this id by a process in it. A path like /proc/123/ns/net.
 Result<std::optional<net::Netns>> reopen_by_process(const net::NetnsId& id);
 
-/// True when the attachment's NIC is in the namespace, finished or not, whatever the pod has done
-/// to its name or its alias; not if it has done so to both.
+/// Whether a link is the attachment's NIC, finished or not, whatever the pod has done to its name
+/// or its alias; not if it has done so to both.
+bool is_nic_of(const state::Attachment& attachment, const net::Link& link);
+
+/// True when such a link is in the namespace.
 Result<bool> has_nic(const net::Netns& host, const net::Netns& pod,
                      const state::Attachment& attachment);
 

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 
 #include "mvr/state/journal.hpp"
@@ -188,6 +189,7 @@ TEST_CASE("install leaves the old program on a read-only disk", "[install]") {
 }
 
 TEST_CASE("install that is killed leaves the old program or the new one", "[install]") {
+  unsetenv("MVR_PLUGIN");  // which may be a sanitized one, with thousands of calls of its own
   make_world();
   const std::string old = "old";
   bool has_ended = false;
@@ -246,7 +248,12 @@ TEST_CASE("install takes the program away when nothing needs it", "[install]") {
   CHECK(forced.status == 0);
   CHECK(forced.out == "removed from " + kDir + '\n');
   CHECK(names() == std::vector<std::string>{"macvlan"});
+  put_file(std::string(kStateDir) + "/00000000000000000000000000000000.json", "rubbish");
+  check_refused(uninstall(), {"says nothing that is understood", "--force"});
   std::filesystem::remove_all(kStateDir);
+  check_refused(uninstall(), {"--state-dir", "no such directory"});
+  std::filesystem::create_directory(kStateDir);
+  std::filesystem::permissions(kStateDir, std::filesystem::perms::owner_all);
   CHECK(uninstall().out == "there is none in " + kDir + '\n');
 }
 

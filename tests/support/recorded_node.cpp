@@ -12,7 +12,7 @@ RecordedNode::RecordedNode() {
   system_.program = dir_.file("program");
   system_.plugin_dirs = {"/opt/cni/bin", "/usr/lib/cni"};
   system_.state_dir = dir_.file("state");
-  write_text(system_.program, "one macvlan-rdma 1.2.3: CNI plugin for all");
+  write_text(system_.program, "one macvlan-rdma-version=1.2.3;");
 }
 
 void RecordedNode::put(const std::string& path, const std::string& text, unsigned mode) const {

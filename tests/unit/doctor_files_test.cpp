@@ -107,7 +107,7 @@ TEST_CASE("doctor looks for the plugins", "[doctor]") {
     check_complains(check_cni(node.system()), Grade::fail, {"macvlan-rdma", "/opt/cni/bin"});
   }
   SECTION("this one is another") {
-    node.put("/opt/cni/bin/macvlan-rdma", "x macvlan-rdma 1.2.2: CNI plugin for all");
+    node.put("/opt/cni/bin/macvlan-rdma", "x macvlan-rdma-version=1.2.2;");
     check_complains(check_cni(node.system()), Grade::warn, {"another build, 1.2.2", "1.2.3"});
     node.put("/opt/cni/bin/macvlan-rdma", "#!/bin/sh");
     check_complains(check_cni(node.system()), Grade::warn, {"another program"});

@@ -32,6 +32,9 @@ class Budget {
   /// Never waits.
   [[nodiscard]] Result<void> check() const;
 
+  /// The same for signals alone.
+  [[nodiscard]] Result<void> check_signals() const;
+
   /// Waits until `fd` has one of `events` (as in poll(2)) or the moment `until` has come; true when
   /// the descriptor is ready. `fd` -1 only waits. Fails as `check` does.
   [[nodiscard]] Result<bool> wait(int fd, short events, Clock::time_point until) const;
