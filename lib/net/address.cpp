@@ -76,19 +76,11 @@ Result<MessagePtr> make_new_address(const IfAddress& address) {
   });
 }
 
-Result<void> add_address(Socket& socket, const IfAddress& address) {
-  return socket.change(MVR_TRY(make_new_address(address)));
-}
-
 Result<MessagePtr> make_del_address(const IfAddress& address) {
   const IfAddressPtr object = MVR_TRY(make_address(address));
   return build_request("RTM_DELADDR", [&](nl_msg** message) {
     return rtnl_addr_build_delete_request(object.get(), 0, message);
   });
-}
-
-Result<void> delete_address(Socket& socket, const IfAddress& address) {
-  return socket.change(MVR_TRY(make_del_address(address)));
 }
 
 }  // namespace mvr::net

@@ -267,19 +267,11 @@ Result<MessagePtr> make_new_route(const Route& route) {
   });
 }
 
-Result<void> add_route(Socket& socket, const Route& route) {
-  return socket.change(MVR_TRY(make_new_route(route)));
-}
-
 Result<MessagePtr> make_del_route(const Route& route) {
   const RoutePtr object = MVR_TRY(make_route(route));
   return build_request("RTM_DELROUTE", [&](nl_msg** message) {
     return rtnl_route_build_del_request(object.get(), 0, message);
   });
-}
-
-Result<void> delete_route(Socket& socket, const Route& route) {
-  return socket.change(MVR_TRY(make_del_route(route)));
 }
 
 }  // namespace mvr::net

@@ -103,19 +103,11 @@ Result<MessagePtr> make_new_rule(const Rule& rule) {
   });
 }
 
-Result<void> add_rule(Socket& socket, const Rule& rule) {
-  return socket.change(MVR_TRY(make_new_rule(rule)));
-}
-
 Result<MessagePtr> make_del_rule(const Rule& rule) {
   const RulePtr object = MVR_TRY(make_rule(rule));
   return build_request("RTM_DELRULE", [&](nl_msg** message) {
     return rtnl_rule_build_delete_request(object.get(), 0, message);
   });
-}
-
-Result<void> delete_rule(Socket& socket, const Rule& rule) {
-  return socket.change(MVR_TRY(make_del_rule(rule)));
 }
 
 }  // namespace mvr::net

@@ -110,9 +110,9 @@ class ForeseenKernel final : public Kernel {
   Result<void> rename_rdma_device(rdma::DeviceIndex, const std::string&) override { return {}; }
   Result<void> write_host_sysctls(const std::vector<net::Sysctl>&) override { return {}; }
   Result<void> write_pod_sysctls(const std::vector<net::Sysctl>&) override { return {}; }
-  Result<void> change(Op, const net::IfAddress&) override { return {}; }
-  Result<void> change(Where, Op, const net::Route&) override { return {}; }
-  Result<void> change(Where, Op, const net::Rule&) override { return {}; }
+  std::vector<Result<void>> change_all(const std::vector<Change>& changes) override {
+    return std::vector<Result<void>>(changes.size());
+  }
 
  private:
   struct Made {

@@ -162,21 +162,6 @@ class LinuxKernel final : public Kernel {
     return write_sysctls(sysctls);
   }
 
-  Result<void> change(Op op, const IfAddress& address) override {
-    const auto request = op == Op::add ? net::add_address : net::delete_address;
-    return request(pod_socket_, address);
-  }
-
-  Result<void> change(Where where, Op op, const Route& route) override {
-    const auto request = op == Op::add ? net::add_route : net::delete_route;
-    return request(socket(where), route);
-  }
-
-  Result<void> change(Where where, Op op, const Rule& rule) override {
-    const auto request = op == Op::add ? net::add_rule : net::delete_rule;
-    return request(socket(where), rule);
-  }
-
   std::vector<Result<void>> change_all(const std::vector<Change>& changes) override {
     std::vector<net::Change> requests;
     for (const Change& change : changes) {

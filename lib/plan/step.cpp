@@ -109,8 +109,11 @@ Result<void> apply_one(Kernel& kernel, const ChangeLink& step) {
   }
   return done;
 }
+Result<void> change_one(Kernel& kernel, Change change) {
+  return kernel.change_all({std::move(change)}).front();
+}
 Result<void> apply_one(Kernel& kernel, const ChangeAddress& step) {
-  return kernel.change(step.op, step.address);
+  return change_one(kernel, {Where::pod, step.op, step.address});
 }
 
 /// Whose route is where ours is to be.
@@ -135,10 +138,10 @@ Result<void> explain_route(Kernel& kernel, const ChangeRoute& step, Result<void>
   return done;
 }
 Result<void> apply_one(Kernel& kernel, const ChangeRoute& step) {
-  return explain_route(kernel, step, kernel.change(step.where, step.op, step.route));
+  return explain_route(kernel, step, change_one(kernel, {step.where, step.op, step.route}));
 }
 Result<void> apply_one(Kernel& kernel, const ChangeRule& step) {
-  return kernel.change(step.where, step.op, step.rule);
+  return change_one(kernel, {step.where, step.op, step.rule});
 }
 
 Result<bool> is_in_pod(Kernel& kernel, rdma::DeviceIndex device) {

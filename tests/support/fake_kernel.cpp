@@ -252,30 +252,40 @@ Result<void> FakeKernel::write_pod_sysctls(const std::vector<net::Sysctl>& sysct
   return record("write" + list_of(sysctls), [&] { return write_sysctls(world_, sysctls); });
 }
 
-Result<void> FakeKernel::change(Op op, const net::IfAddress& address) {
+Result<void> FakeKernel::change(const plan::Change& change, const net::IfAddress& address) {
   const std::string words = address.prefix.to_string() + " dev " + name_of(address.index);
-  return record(verb(op) + "address " + words, [&] {
-    return op == Op::add ? add_address(world_, address) : remove_address(world_, address);
+  return record(verb(change.op) + "address " + words, [&] {
+    return change.op == Op::add ? add_address(world_, address) : remove_address(world_, address);
   });
 }
 
-Result<void> FakeKernel::change(Where where, Op op, const net::Route& route) {
-  if (where == Where::host) {
-    return record(verb(op) + "host route " + net::describe(route, "?"),
-                  [&] { return change_list(world_.host_routes, op, route, ESRCH); });
+Result<void> FakeKernel::change(const plan::Change& change, const net::Route& route) {
+  if (change.where == Where::host) {
+    return record(verb(change.op) + "host route " + net::describe(route, "?"),
+                  [&] { return change_list(world_.host_routes, change.op, route, ESRCH); });
   }
-  return record(verb(op) + "route " + net::describe(route, name_of(route.nic)), [&] {
-    return op == Op::add ? add_route(world_, route) : remove_route(world_, route);
+  return record(verb(change.op) + "route " + net::describe(route, name_of(route.nic)), [&] {
+    return change.op == Op::add ? add_route(world_, route) : remove_route(world_, route);
   });
 }
 
-Result<void> FakeKernel::change(Where where, Op op, const net::Rule& rule) {
-  if (where == Where::host) {
-    return record(verb(op) + "host rule " + net::describe(rule),
-                  [&] { return change_list(world_.host_rules, op, rule, ENOENT); });
+Result<void> FakeKernel::change(const plan::Change& change, const net::Rule& rule) {
+  if (change.where == Where::host) {
+    return record(verb(change.op) + "host rule " + net::describe(rule),
+                  [&] { return change_list(world_.host_rules, change.op, rule, ENOENT); });
   }
-  return record(verb(op) + "rule " + net::describe(rule),
-                [&] { return op == Op::add ? add_rule(world_, rule) : remove_rule(world_, rule); });
+  return record(verb(change.op) + "rule " + net::describe(rule), [&] {
+    return change.op == Op::add ? add_rule(world_, rule) : remove_rule(world_, rule);
+  });
+}
+
+std::vector<Result<void>> FakeKernel::change_all(const std::vector<plan::Change>& changes) {
+  std::vector<Result<void>> results;
+  for (const plan::Change& one : changes) {
+    results.push_back(
+        std::visit([&](const auto& object) { return change(one, object); }, one.object));
+  }
+  return results;
 }
 
 }  // namespace mvr::test

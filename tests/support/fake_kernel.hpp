@@ -61,11 +61,12 @@ class FakeKernel final : public plan::Kernel {
   Result<void> delete_link(plan::Where where, net::IfIndex index) override;
   Result<void> write_host_sysctls(const std::vector<net::Sysctl>& sysctls) override;
   Result<void> write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) override;
-  Result<void> change(plan::Op op, const net::IfAddress& address) override;
-  Result<void> change(plan::Where where, plan::Op op, const net::Route& route) override;
-  Result<void> change(plan::Where where, plan::Op op, const net::Rule& rule) override;
+  std::vector<Result<void>> change_all(const std::vector<plan::Change>& changes) override;
 
  private:
+  Result<void> change(const plan::Change& change, const net::IfAddress& address);
+  Result<void> change(const plan::Change& change, const net::Route& route);
+  Result<void> change(const plan::Change& change, const net::Rule& rule);
   struct Failure {
     int error = 0;
     Failing when = Failing::instead;

@@ -59,26 +59,16 @@ Result<void> delete_link(Socket& socket, IfIndex index);
 /// \source net/core/rtnetlink.c, ndo_dflt_fdb_dump
 Result<std::vector<ip::Mac>> read_filters(Socket& socket, IfIndex index);
 
-Result<void> add_address(Socket& socket, const IfAddress& address);
-Result<void> delete_address(Socket& socket, const IfAddress& address);
-
-/// NLM_F_EXCL: EEXIST if the kernel has a route of the same key.
-Result<void> add_route(Socket& socket, const Route& route);
-Result<void> delete_route(Socket& socket, const Route& route);
-
-/// The kernel takes a rule that differs only in priority or protocol for another one, so EEXIST
-/// does not protect from duplicates. \source net/core/fib_rules.c, rule_exists
-Result<void> add_rule(Socket& socket, const Rule& rule);
-Result<void> delete_rule(Socket& socket, const Rule& rule);
-
-/// One of the six requests above.
+/// An object that is to come or to go. EEXIST of a route: the kernel has one of the same key. The
+/// kernel takes a rule that differs only in priority or protocol for another one, so EEXIST does
+/// not protect from duplicates. \source net/core/fib_rules.c, rule_exists
 struct Change {
   bool is_removal = false;
   std::variant<IfAddress, Route, Rule> object;
 };
 
-/// Sends them at once. One that fails does not keep the kernel from the next: what each came to, in
-/// their order.
+/// Asks for all of them at once. One that fails does not keep the kernel from the next: what each
+/// came to, in their order.
 std::vector<Result<void>> change_all(Socket& socket, const std::vector<Change>& changes);
 
 }  // namespace mvr::net

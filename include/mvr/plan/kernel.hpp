@@ -90,14 +90,9 @@ class Kernel {
   virtual Result<void> delete_link(Where where, net::IfIndex index) = 0;
   virtual Result<void> write_host_sysctls(const std::vector<net::Sysctl>& sysctls) = 0;
   virtual Result<void> write_pod_sysctls(const std::vector<net::Sysctl>& sysctls) = 0;
-  /// One of the pod's.
-  virtual Result<void> change(Op op, const net::IfAddress& address) = 0;
-  virtual Result<void> change(Where where, Op op, const net::Route& route) = 0;
-  virtual Result<void> change(Where where, Op op, const net::Rule& rule) = 0;
-
-  /// Several changes in one place, one after the other: what each came to. One that fails does not
-  /// keep the kernel from the next.
-  virtual std::vector<Result<void>> change_all(const std::vector<Change>& changes);
+  /// Changes in one place, one after the other: what each came to. One that fails does not keep the
+  /// kernel from the next.
+  virtual std::vector<Result<void>> change_all(const std::vector<Change>& changes) = 0;
 };
 
 /// The running kernel: one rtnetlink socket in each of the two namespaces, opened once, and one for
