@@ -125,10 +125,13 @@ class Check {
       report(Severity::problem, label + ' ' + cni::show(value) + ": is a placeholder; replace it");
     }
     for (const auto& [key, member] : value.items()) {
+      std::string below = label;
       if (value.is_object()) {
-        check_placeholders(label.empty() ? key : label + '.' + key, member);
+        below.append(label.empty() ? "" : ".").append(key);
+        check_placeholders(below, member);
       } else if (value.is_array()) {
-        check_placeholders(label + '[' + key + ']', member);
+        below.append("[").append(key).append("]");
+        check_placeholders(below, member);
       }
     }
   }
