@@ -303,6 +303,20 @@ Result<void> make(Attempt& a) {
   return a.call.print(format_result(make_result(a, link, ipam, nic), a.call.conf.cni_version));
 }
 
+Attempt make_attempt(const Call& call, const Namespaces& netns, state::Journal& journal,
+                     plan::Kernel& kernel, const plan::OnStep& on_step) {
+  return {.call = call,
+          .attachment = call.attachment(),
+          .netns = netns,
+          .journal = journal,
+          .kernel = kernel,
+          .shared = {kernel, on_step},
+          .link = {kernel, on_step},
+          .rdma = {kernel, on_step},
+          .network = {kernel, on_step},
+          .node = {kernel, on_step}};
+}
+
 Result<void> add(const Call& call) {
   const Namespaces netns = MVR_TRY(open_namespaces(call));
   state::Journal journal =
@@ -313,16 +327,7 @@ Result<void> add(const Call& call) {
                                    const Result<void>& done) {
     call.timeline.step(describe(step), took, done);
   };
-  Attempt attempt{.call = call,
-                  .attachment = call.attachment(),
-                  .netns = netns,
-                  .journal = journal,
-                  .kernel = *kernel,
-                  .shared = {*kernel, on_step},
-                  .link = {*kernel, on_step},
-                  .rdma = {*kernel, on_step},
-                  .network = {*kernel, on_step},
-                  .node = {*kernel, on_step}};
+  Attempt attempt = make_attempt(call, netns, journal, *kernel, on_step);
   Result<void> made = make_or_fail(attempt);
   if (!made) {
     call.timeline.end_phase("failed");

@@ -43,6 +43,10 @@ struct Attempt {
   const Rehearsal* rehearsal = nullptr;  ///< null: it is meant
 };
 
+/// Nothing is done yet. All of these must outlive it.
+Attempt make_attempt(const Call& call, const Namespaces& netns, state::Journal& journal,
+                     plan::Kernel& kernel, const plan::OnStep& on_step);
+
 /// What is settled before IPAM is asked.
 struct Ground {
   plan::Facts facts;

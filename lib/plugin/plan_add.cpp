@@ -46,17 +46,8 @@ Result<void> rehearse(const Call& call, const Rehearsal& rehearsal) {
                                    const Result<void>&) {
     rehearsal.tell("kernel", describe(step));
   };
-  Attempt attempt{.call = call,
-                  .attachment = call.attachment(),
-                  .netns = netns,
-                  .journal = journal,
-                  .kernel = *kernel,
-                  .shared = {*kernel, on_step},
-                  .link = {*kernel, on_step},
-                  .rdma = {*kernel, on_step},
-                  .network = {*kernel, on_step},
-                  .node = {*kernel, on_step},
-                  .rehearsal = &rehearsal};
+  Attempt attempt = make_attempt(call, netns, journal, *kernel, on_step);
+  attempt.rehearsal = &rehearsal;
   return make(attempt);
 }
 
