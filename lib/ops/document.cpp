@@ -80,7 +80,9 @@ class Events {
                                  text.size());
   }
   Events(const Events&) = delete;
+  Events(Events&&) = delete;
   Events& operator=(const Events&) = delete;
+  Events& operator=(Events&&) = delete;
   ~Events() {
     yaml_event_delete(&event_);
     yaml_parser_delete(&parser_);

@@ -164,6 +164,7 @@ class LinuxKernel final : public Kernel {
 
   std::vector<Result<void>> change_all(const std::vector<Change>& changes) override {
     std::vector<net::Change> requests;
+    requests.reserve(changes.size());
     for (const Change& change : changes) {
       requests.push_back({change.op == Op::remove, change.object});
     }

@@ -27,7 +27,9 @@ class Prober {
         nic_(nic),
         master_(master) {}
   Prober(const Prober&) = delete;
+  Prober(Prober&&) = delete;
   Prober& operator=(const Prober&) = delete;
+  Prober& operator=(Prober&&) = delete;
   ~Prober() { close_later(std::move(socket_)); }
 
   /// Sends the first probes for the addresses. What does not depend on them can be done until
