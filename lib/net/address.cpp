@@ -33,7 +33,7 @@ Result<IfAddressPtr> make_address(const IfAddress& address) {
 /// By hand: libnl-route's address has no IFA_RT_PRIORITY.
 std::optional<IfAddress> parse_address(nlmsghdr* message) {
   std::array<nlattr*, IFA_MAX + 1> attributes{};
-  if (message->nlmsg_type != RTM_NEWADDR ||
+  if (message->nlmsg_type != RTM_NEWADDR || !is_ip(message) ||
       nlmsg_parse(message, sizeof(ifaddrmsg), attributes.data(), IFA_MAX, nullptr) != 0) {
     return std::nullopt;
   }
@@ -59,13 +59,9 @@ std::optional<IfAddress> parse_address(nlmsghdr* message) {
                    is_v6 && (flags & IFA_F_TEMPORARY) != 0};
 }
 
-Result<std::vector<IfAddress>> read_addresses(Socket& socket, ip::Family family, IfIndex index) {
-  const ifaddrmsg header{static_cast<std::uint8_t>(to_af(family)), 0, 0, 0,
-                         static_cast<std::uint32_t>(to_int(index))};
-  auto all = MVR_TRY(dump(socket, "RTM_GETADDR", make_request(RTM_GETADDR, header), parse_address));
-  // A kernel without IPv6 answers with those of all families.
-  std::erase_if(all, [&](const IfAddress& address) { return address.prefix.family() != family; });
-  return all;
+Result<std::vector<IfAddress>> read_addresses(Socket& socket, IfIndex index) {
+  const ifaddrmsg header{AF_UNSPEC, 0, 0, 0, static_cast<std::uint32_t>(to_int(index))};
+  return dump(socket, "RTM_GETADDR", make_request(RTM_GETADDR, header), parse_address);
 }
 
 Result<MessagePtr> make_new_address(const IfAddress& address) {

@@ -61,6 +61,14 @@ void parse_kind(nlattr* linkinfo, Link& link) {
   }
 }
 
+/// A kernel without IPv6 says nothing of it, nor does a link with less than IPv6's least MTU.
+bool has_ipv6(nlattr* families) {
+  std::array<nlattr*, AF_INET6 + 1> attributes{};
+  return families != nullptr &&
+         nla_parse_nested(attributes.data(), AF_INET6, families, nullptr) == 0 &&
+         attributes[AF_INET6] != nullptr;
+}
+
 /// RTM_GETLINK without the counters, which are most of an answer.
 MessagePtr make_get(IfIndex index) {
   MessagePtr message = make_request(RTM_GETLINK, ifinfomsg{AF_UNSPEC, 0, 0, to_int(index), 0, 0});
@@ -155,6 +163,7 @@ std::optional<Link> parse_link(nlmsghdr* message) {
   link.lower = IfIndex{static_cast<int>(read_u32(attributes[IFLA_LINK]))};
   link.upper = IfIndex{static_cast<int>(read_u32(attributes[IFLA_MASTER]))};
   link.has_lower_elsewhere = attributes[IFLA_LINK_NETNSID] != nullptr;
+  link.has_ipv6 = has_ipv6(attributes[IFLA_AF_SPEC]);
   parse_kind(attributes[IFLA_LINKINFO], link);
   return link;
 }

@@ -64,4 +64,12 @@ ip::Family family_of(int af) {
   return af == AF_INET6 ? ip::Family::v6 : ip::Family::v4;
 }
 
+bool is_ip(const nlmsghdr* message) {
+  if (message->nlmsg_len <= NLMSG_HDRLEN) {
+    return false;
+  }
+  const auto family = *static_cast<const std::uint8_t*>(nlmsg_data(message));
+  return family == AF_INET || family == AF_INET6;
+}
+
 }  // namespace mvr::net

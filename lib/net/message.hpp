@@ -70,4 +70,8 @@ std::uint32_t read_u32(const nlattr* attribute);
 
 ip::Family family_of(int af);
 
+/// True for an object of IPv4 or IPv6. A list of all families has others too: those of multicast
+/// routing, MPLS, CAN. The first byte of all their headers is the family.
+bool is_ip(const nlmsghdr* message);
+
 }  // namespace mvr::net

@@ -164,9 +164,10 @@ Result<RoutePtr> make_route(const Route& route) {
   return object;
 }
 
-MessagePtr make_get(ip::Family family, std::uint8_t dst_length, unsigned flags) {
+/// \param af AF_UNSPEC for both families
+MessagePtr make_get(int af, std::uint8_t dst_length, unsigned flags) {
   rtmsg header{};
-  header.rtm_family = static_cast<std::uint8_t>(to_af(family));
+  header.rtm_family = static_cast<std::uint8_t>(af);
   header.rtm_dst_len = dst_length;
   header.rtm_flags = flags;
   return make_request(RTM_GETROUTE, header);
@@ -184,7 +185,7 @@ std::optional<Route> parse_listed_route(nlmsghdr* message) {
 /// list of next hops in which one has the length 0.
 std::optional<Route> parse_route(nlmsghdr* message) {
   Attributes attributes{};
-  if (message->nlmsg_type != RTM_NEWROUTE ||
+  if (message->nlmsg_type != RTM_NEWROUTE || !is_ip(message) ||
       nlmsg_parse(message, sizeof(rtmsg), attributes.data(), RTA_MAX, nullptr) != 0) {
     return std::nullopt;
   }
@@ -212,36 +213,29 @@ std::optional<Route> parse_route(nlmsghdr* message) {
   return route;
 }
 
-namespace {
-
-Result<std::vector<Route>> dump_routes(Socket& socket, ip::Family family, MessagePtr request) {
-  auto all = MVR_TRY(dump(socket, "RTM_GETROUTE", std::move(request), parse_listed_route));
-  // A kernel without IPv6 answers with those of all families.
-  std::erase_if(all, [&](const Route& route) { return route.dst.family() != family; });
-  return all;
-}
-
-}  // namespace
-
-Result<std::vector<Route>> read_routes(Socket& socket, ip::Family family) {
-  return dump_routes(socket, family, make_get(family, 0, 0));
+Result<std::vector<Route>> read_routes(Socket& socket) {
+  return dump(socket, "RTM_GETROUTE", make_get(AF_UNSPEC, 0, 0), parse_listed_route);
 }
 
 Result<std::vector<Route>> read_table(Socket& socket, ip::Family family, std::uint32_t table) {
-  MessagePtr request = make_get(family, 0, 0);
+  MessagePtr request = make_get(to_af(family), 0, 0);
   if (request && nla_put_u32(request.get(), RTA_TABLE, table) != 0) {
     request = nullptr;
   }
-  auto all = dump_routes(socket, family, std::move(request));
+  auto all = dump(socket, "RTM_GETROUTE", std::move(request), parse_listed_route);
   if (!all && all.error().sys_errno == ENOENT) {
     return std::vector<Route>();  // the kernel has no such table yet
+  }
+  if (all) {
+    // A kernel without IPv6 answers with those of all families.
+    std::erase_if(*all, [&](const Route& route) { return route.dst.family() != family; });
   }
   return all;
 }
 
 Result<std::optional<Route>> find_route(Socket& socket, const ip::Address& destination) {
   MessagePtr request =
-      make_get(destination.family(), ip::bits(destination.family()), RTM_F_FIB_MATCH);
+      make_get(to_af(destination.family()), ip::bits(destination.family()), RTM_F_FIB_MATCH);
   const auto bytes = destination.bytes();
   if (!request ||
       nla_put(request.get(), RTA_DST, static_cast<int>(bytes.size()), bytes.data()) != 0) {

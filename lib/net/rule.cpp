@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Policy routing rules: RTM_NEWRULE, RTM_GETRULE, RTM_DELRULE.
-#include <errno.h>
 #include <linux/fib_rules.h>
 
 #include <array>
@@ -66,7 +65,7 @@ Result<RulePtr> make_rule(const Rule& rule) {
 /// is another rule.
 std::optional<Rule> parse_rule(nlmsghdr* message) {
   Attributes attributes{};
-  if (message->nlmsg_type != RTM_NEWRULE ||
+  if (message->nlmsg_type != RTM_NEWRULE || !is_ip(message) ||
       nlmsg_parse(message, sizeof(fib_rule_hdr), attributes.data(), kMaxAttribute, nullptr) != 0) {
     return std::nullopt;
   }
@@ -86,14 +85,8 @@ std::optional<Rule> parse_rule(nlmsghdr* message) {
   return rule;
 }
 
-Result<std::vector<Rule>> read_rules(Socket& socket, ip::Family family) {
-  fib_rule_hdr header{};
-  header.family = static_cast<std::uint8_t>(to_af(family));
-  auto all = dump(socket, "RTM_GETRULE", make_request(RTM_GETRULE, header), parse_rule);
-  if (!all && all.error().sys_errno == EAFNOSUPPORT) {
-    return std::vector<Rule>();  // a kernel without IPv6
-  }
-  return all;
+Result<std::vector<Rule>> read_rules(Socket& socket) {
+  return dump(socket, "RTM_GETRULE", make_request(RTM_GETRULE, fib_rule_hdr{}), parse_rule);
 }
 
 Result<MessagePtr> make_new_rule(const Rule& rule) {

@@ -58,7 +58,7 @@ Diagnoses check_table(plan::Kernel& kernel, std::uint32_t table, ip::Family fami
   const std::string name = std::to_string(table) + (family == ip::Family::v6 ? " (IPv6)" : "");
   const std::string remedy = "choose another hostRuleTable";
   const auto routes = kernel.read_host_table(family, table);
-  const auto rules = kernel.read_rules(Where::host, family);
+  const auto rules = kernel.read_rules(Where::host);
   if (!routes || !rules) {
     return {{Grade::fail, kWhat, name, (routes ? rules.error() : routes.error()).msg, remedy}};
   }
@@ -71,7 +71,7 @@ Diagnoses check_table(plan::Kernel& kernel, std::uint32_t table, ip::Family fami
         {Grade::warn, kWhat, name, "others use it too: " + describe(*route, nic), remedy});
   }
   for (const net::Rule& rule : *rules) {
-    if (rule.table == table && is_foreign(rule)) {
+    if (rule.family == family && rule.table == table && is_foreign(rule)) {
       all.push_back(
           {Grade::warn, kWhat, name, "others use it too: rule " + describe(rule), remedy});
     }

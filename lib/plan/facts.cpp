@@ -9,16 +9,14 @@ namespace {
 constexpr std::uint8_t kGlobalScope = 0;
 
 /// Those that stay: a temporary one would be gone from the node while its routes are still there.
-Result<void> append_global_addresses(Kernel& kernel, ip::Family family, net::IfIndex index,
-                                     std::vector<ip::Address>& found) {
-  for (const net::IfAddress& address : MVR_TRY(kernel.read_addresses(Where::host, family, index))) {
-    const bool is_new = std::ranges::find(found, address.prefix.address) == found.end();
-    const bool stays = !address.is_tentative && !address.is_temporary;
-    if (address.scope == kGlobalScope && stays && is_new) {
+Result<std::vector<ip::Address>> read_global_addresses(Kernel& kernel, net::IfIndex index) {
+  std::vector<ip::Address> found;
+  for (const net::IfAddress& address : MVR_TRY(kernel.read_addresses(Where::host, index))) {
+    if (address.scope == kGlobalScope && !address.is_tentative && !address.is_temporary) {
       found.push_back(address.prefix.address);
     }
   }
-  return {};
+  return found;
 }
 
 Result<std::optional<net::Route>> find_default_route(Kernel& kernel, Where where,
@@ -60,10 +58,17 @@ Result<std::vector<ip::Address>> read_host_addresses(Kernel& kernel, const cni::
   if (conf.host_addresses) {
     return *conf.host_addresses;
   }
+  std::map<net::IfIndex, std::vector<ip::Address>> known;
   std::vector<ip::Address> found;
   for (const ip::Family family : {ip::Family::v4, ip::Family::v6}) {
     for (const net::IfIndex index : MVR_TRY(find_host_interfaces(kernel, conf, family, master))) {
-      MVR_TRY(append_global_addresses(kernel, family, index, found));
+      if (!known.contains(index)) {
+        known[index] = MVR_TRY(read_global_addresses(kernel, index));
+      }
+      std::ranges::copy_if(
+          known[index], std::back_inserter(found), [&](const ip::Address& address) {
+            return address.family() == family && std::ranges::find(found, address) == found.end();
+          });
     }
   }
   return found;
@@ -98,11 +103,6 @@ const net::Link* find_ruled(const PodState& pod, const Predicate& is_usable) {
   return nullptr;
 }
 
-/// The kernel has a sysctl for it, or no IPv6.
-Result<bool> has_ipv6(Kernel& kernel) {
-  return MVR_TRY(kernel.read_pod_sysctls({"ipv6/conf/all/disable_ipv6"})).front().has_value();
-}
-
 /// The node's end of a veth, for an overlay NIC whose IPv6 default route somebody has removed.
 Result<std::optional<ip::Address>> find_peer(Kernel& kernel, const PodState& pod,
                                              const Overlay& overlay) {
@@ -122,8 +122,9 @@ Result<std::optional<ip::Address>> find_peer(Kernel& kernel, const PodState& pod
     return std::nullopt;
   }
   for (const net::IfAddress& address :
-       MVR_TRY(kernel.read_addresses(Where::host, ip::Family::v6, overlay.link.lower))) {
-    if (address.scope != kGlobalScope && !address.is_tentative) {
+       MVR_TRY(kernel.read_addresses(Where::host, overlay.link.lower))) {
+    const bool is_v6 = address.prefix.family() == ip::Family::v6;
+    if (is_v6 && address.scope != kGlobalScope && !address.is_tentative) {
       return address.prefix.address;
     }
   }
@@ -135,9 +136,10 @@ Result<std::optional<ip::Address>> find_node_address(Kernel& kernel, ip::Family 
   const auto index = MVR_TRY(find_default_interface(kernel, Where::host, family));
   std::vector<ip::Address> addresses;
   if (index) {
-    MVR_TRY(append_global_addresses(kernel, family, *index, addresses));
+    addresses = MVR_TRY(read_global_addresses(kernel, *index));
   }
-  return addresses.empty() ? std::nullopt : std::optional(addresses.front());
+  const auto found = std::ranges::find(addresses, family, &ip::Address::family);
+  return found != addresses.end() ? std::optional(*found) : std::nullopt;
 }
 
 /// How the node reaches the overlay NIC. Its routes must lead straight there, or those of
@@ -196,14 +198,9 @@ std::string PodState::name_of(net::IfIndex index) const {
 Result<PodState> observe_pod(Kernel& kernel) {
   PodState pod;
   pod.links = MVR_TRY(kernel.read_pod_links());
-  const auto append = [](auto& all, auto more) {
-    std::ranges::move(more, std::back_inserter(all));
-  };
-  for (const ip::Family family : {ip::Family::v4, ip::Family::v6}) {
-    append(pod.addresses, MVR_TRY(kernel.read_pod_addresses(family)));
-    append(pod.routes, MVR_TRY(kernel.read_pod_routes(family)));
-    append(pod.rules, MVR_TRY(kernel.read_rules(Where::pod, family)));
-  }
+  pod.addresses = MVR_TRY(kernel.read_pod_addresses());
+  pod.routes = MVR_TRY(kernel.read_pod_routes());
+  pod.rules = MVR_TRY(kernel.read_rules(Where::pod));
   return pod;
 }
 
@@ -237,7 +234,7 @@ Result<Facts> observe(Kernel& kernel, const cni::NetConf& conf, const std::strin
   facts.master = MVR_TRY(find_master(kernel, conf));
   facts.host_addresses = MVR_TRY(read_host_addresses(kernel, conf, facts.master));
   facts.pod = MVR_TRY(observe_pod(kernel));
-  facts.has_ipv6 = MVR_TRY(has_ipv6(kernel));
+  facts.has_ipv6 = std::ranges::any_of(facts.pod.links, &net::Link::has_ipv6);
   facts.overlay = find_overlay(facts.pod, conf.overlay_nic, ifname);
   if (facts.overlay) {
     facts.overlay->peer = MVR_TRY(find_peer(kernel, facts.pod, *facts.overlay));

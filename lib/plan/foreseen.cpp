@@ -23,9 +23,8 @@ class ForeseenKernel final : public Kernel {
     };
     return find_or(is_it, [&] { return now_.read_link(where, index); });
   }
-  Result<std::vector<net::IfAddress>> read_addresses(Where where, ip::Family family,
-                                                     net::IfIndex index) override {
-    return now_.read_addresses(where, family, index);
+  Result<std::vector<net::IfAddress>> read_addresses(Where where, net::IfIndex index) override {
+    return now_.read_addresses(where, index);
   }
   Result<std::optional<net::Route>> find_route(Where where,
                                                const ip::Address& destination) override {
@@ -50,19 +49,15 @@ class ForeseenKernel final : public Kernel {
   Result<std::vector<std::string>> read_vlans(std::uint16_t id) override {
     return now_.read_vlans(id);
   }
-  Result<std::vector<net::Rule>> read_rules(Where where, ip::Family family) override {
-    return now_.read_rules(where, family);
-  }
+  Result<std::vector<net::Rule>> read_rules(Where where) override { return now_.read_rules(where); }
   Result<std::vector<net::Route>> read_host_table(ip::Family family, std::uint32_t table) override {
     return now_.read_host_table(family, table);
   }
   Result<std::vector<net::Link>> read_pod_links() override { return now_.read_pod_links(); }
-  Result<std::vector<net::IfAddress>> read_pod_addresses(ip::Family family) override {
-    return now_.read_pod_addresses(family);
+  Result<std::vector<net::IfAddress>> read_pod_addresses() override {
+    return now_.read_pod_addresses();
   }
-  Result<std::vector<net::Route>> read_pod_routes(ip::Family family) override {
-    return now_.read_pod_routes(family);
-  }
+  Result<std::vector<net::Route>> read_pod_routes() override { return now_.read_pod_routes(); }
   Result<std::vector<std::optional<std::string>>> read_pod_sysctls(
       const std::vector<std::string>& paths) override {
     return now_.read_pod_sysctls(paths);

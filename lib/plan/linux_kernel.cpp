@@ -50,9 +50,8 @@ class LinuxKernel final : public Kernel {
     return net::read_link(socket(where), index);
   }
 
-  Result<std::vector<IfAddress>> read_addresses(Where where, ip::Family family,
-                                                IfIndex index) override {
-    return net::read_addresses(socket(where), family, index);
+  Result<std::vector<IfAddress>> read_addresses(Where where, IfIndex index) override {
+    return net::read_addresses(socket(where), index);
   }
 
   Result<std::optional<Route>> find_route(Where where, const ip::Address& destination) override {
@@ -105,8 +104,8 @@ class LinuxKernel final : public Kernel {
     return net::list_vlans(id);
   }
 
-  Result<std::vector<Rule>> read_rules(Where where, ip::Family family) override {
-    return net::read_rules(socket(where), family);
+  Result<std::vector<Rule>> read_rules(Where where) override {
+    return net::read_rules(socket(where));
   }
 
   Result<std::vector<Route>> read_host_table(ip::Family family, std::uint32_t table) override {
@@ -115,13 +114,11 @@ class LinuxKernel final : public Kernel {
 
   Result<std::vector<Link>> read_pod_links() override { return net::read_links(pod_socket_); }
 
-  Result<std::vector<IfAddress>> read_pod_addresses(ip::Family family) override {
-    return net::read_addresses(pod_socket_, family, IfIndex::none);
+  Result<std::vector<IfAddress>> read_pod_addresses() override {
+    return net::read_addresses(pod_socket_, IfIndex::none);
   }
 
-  Result<std::vector<Route>> read_pod_routes(ip::Family family) override {
-    return net::read_routes(pod_socket_, family);
-  }
+  Result<std::vector<Route>> read_pod_routes() override { return net::read_routes(pod_socket_); }
 
   Result<std::vector<std::optional<std::string>>> read_pod_sysctls(
       const std::vector<std::string>& paths) override {

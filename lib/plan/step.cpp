@@ -118,7 +118,7 @@ Result<void> apply_one(Kernel& kernel, const ChangeAddress& step) {
 
 /// Whose route is where ours is to be.
 Result<void> name_rival(Kernel& kernel, const net::Route& route, Error error) {
-  for (const net::Route& other : MVR_TRY(kernel.read_pod_routes(route.dst.family()))) {
+  for (const net::Route& other : MVR_TRY(kernel.read_pod_routes())) {
     if (has_same_key(other, route)) {
       const auto link = other.nic != net::IfIndex::none
                             ? MVR_TRY(kernel.read_link(Where::pod, other.nic))

@@ -15,7 +15,7 @@ Result<void> await_dad(Attempt& a, const net::Link& link) {
   for (;;) {
     bool is_waiting = false;
     for (const net::IfAddress& address :
-         MVR_TRY(a.kernel.read_addresses(plan::Where::pod, ip::Family::v6, link.index))) {
+         MVR_TRY(a.kernel.read_addresses(plan::Where::pod, link.index))) {
       if (address.is_duplicate) {
         return fail(Code::address_conflict,
                     "address " + address.prefix.address.to_string() +

@@ -92,12 +92,9 @@ Result<bool> has_upper(const std::string& name) {
 /// True if the node itself has put it to use since.
 Result<bool> is_used_by_node(plan::Kernel& kernel, const net::Link& vlan) {
   constexpr std::uint8_t kGlobalScope = 0;
-  for (const ip::Family family : {ip::Family::v4, ip::Family::v6}) {
-    for (const net::IfAddress& address :
-         MVR_TRY(kernel.read_addresses(Where::host, family, vlan.index))) {
-      if (address.scope == kGlobalScope) {
-        return true;
-      }
+  for (const net::IfAddress& address : MVR_TRY(kernel.read_addresses(Where::host, vlan.index))) {
+    if (address.scope == kGlobalScope) {
+      return true;
     }
   }
   return vlan.upper != net::IfIndex::none ? Result<bool>(true) : has_upper(vlan.name);
@@ -127,16 +124,17 @@ Result<void> disclaim_vlan(state::Journal& journal) {
 bool has_rule(const std::vector<net::Rule>& rules, const net::Rule& wanted) {
   constexpr std::uint32_t kMainRulePriority = 32766;
   return std::ranges::any_of(rules, [&](const net::Rule& rule) {
-    return rule.table == wanted.table && !rule.from && rule.oif.empty() &&
-           !rule.has_other_selectors && rule.priority < kMainRulePriority;
+    return rule.family == wanted.family && rule.table == wanted.table && !rule.from &&
+           rule.oif.empty() && !rule.has_other_selectors && rule.priority < kMainRulePriority;
   });
 }
 
 /// The node's part of a routing table of ours, in the shape that a pod's is observed in.
 Result<plan::PodState> observe_node(plan::Kernel& kernel, const plan::Routing& wanted) {
   plan::PodState node;
+  const auto rules =
+      wanted.rules.empty() ? std::vector<net::Rule>() : MVR_TRY(kernel.read_rules(Where::host));
   for (const net::Rule& rule : wanted.rules) {
-    const auto rules = MVR_TRY(kernel.read_rules(Where::host, rule.family));
     if (has_rule(rules, rule)) {
       node.rules.push_back(rule);
     }
@@ -167,11 +165,9 @@ std::vector<Step> on_node(std::vector<Step> steps) {
 /// Our rules for a table that leads nowhere any more.
 Result<std::vector<Step>> rule_removals(plan::Kernel& kernel, std::uint32_t table) {
   std::vector<Step> steps;
-  for (const ip::Family family : {ip::Family::v4, ip::Family::v6}) {
-    for (const net::Rule& rule : MVR_TRY(kernel.read_rules(Where::host, family))) {
-      if (rule.table == table && rule.protocol == net::kOurMark) {
-        steps.emplace_back(plan::ChangeRule{Op::remove, rule, Where::host});
-      }
+  for (const net::Rule& rule : MVR_TRY(kernel.read_rules(Where::host))) {
+    if (rule.table == table && rule.protocol == net::kOurMark) {
+      steps.emplace_back(plan::ChangeRule{Op::remove, rule, Where::host});
     }
   }
   return steps;

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "support/fake_ipv6.hpp"
+
 namespace mvr::test {
 namespace {
 
@@ -94,13 +96,11 @@ Result<std::optional<net::Link>> FakeKernel::read_link(Where where, net::IfIndex
   return find_link(links, index, &net::Link::index);
 }
 
-Result<std::vector<net::IfAddress>> FakeKernel::read_addresses(Where where, ip::Family family,
-                                                               net::IfIndex index) {
+Result<std::vector<net::IfAddress>> FakeKernel::read_addresses(Where where, net::IfIndex index) {
   const auto& all = where == Where::host ? world_.host_addresses : world_.pod_addresses;
   std::vector<net::IfAddress> found;
-  std::ranges::copy_if(all, std::back_inserter(found), [&](const net::IfAddress& address) {
-    return address.index == index && address.prefix.family() == family;
-  });
+  std::ranges::copy_if(all, std::back_inserter(found),
+                       [&](const net::IfAddress& address) { return address.index == index; });
   return found;
 }
 
@@ -149,19 +149,19 @@ Result<void> FakeKernel::rename_rdma_device(rdma::DeviceIndex device, const std:
 }
 
 Result<std::vector<net::Link>> FakeKernel::read_pod_links() {
-  return world_.pod_links;
+  auto links = world_.pod_links;
+  for (net::Link& link : links) {
+    link.has_ipv6 = has_ipv6(world_);
+  }
+  return links;
 }
 
-Result<std::vector<net::IfAddress>> FakeKernel::read_pod_addresses(ip::Family family) {
-  auto addresses = world_.pod_addresses;
-  std::erase_if(addresses, [&](const auto& a) { return a.prefix.family() != family; });
-  return addresses;
+Result<std::vector<net::IfAddress>> FakeKernel::read_pod_addresses() {
+  return world_.pod_addresses;
 }
 
-Result<std::vector<net::Route>> FakeKernel::read_pod_routes(ip::Family family) {
-  auto routes = world_.pod_routes;
-  std::erase_if(routes, [&](const net::Route& route) { return route.dst.family() != family; });
-  return routes;
+Result<std::vector<net::Route>> FakeKernel::read_pod_routes() {
+  return world_.pod_routes;
 }
 
 Result<std::vector<ip::Mac>> FakeKernel::read_filters(net::IfIndex index) {
@@ -193,10 +193,8 @@ Result<std::vector<net::Route>> FakeKernel::read_host_table(ip::Family family,
   return routes;
 }
 
-Result<std::vector<net::Rule>> FakeKernel::read_rules(Where where, ip::Family family) {
-  auto rules = where == Where::host ? world_.host_rules : world_.pod_rules;
-  std::erase_if(rules, [&](const net::Rule& rule) { return rule.family != family; });
-  return rules;
+Result<std::vector<net::Rule>> FakeKernel::read_rules(Where where) {
+  return where == Where::host ? world_.host_rules : world_.pod_rules;
 }
 
 Result<std::vector<std::optional<std::string>>> FakeKernel::read_pod_sysctls(

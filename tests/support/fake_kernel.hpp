@@ -35,7 +35,7 @@ class FakeKernel final : public plan::Kernel {
 
   Result<std::optional<net::Link>> read_link(plan::Where where, const std::string& name) override;
   Result<std::optional<net::Link>> read_link(plan::Where where, net::IfIndex index) override;
-  Result<std::vector<net::IfAddress>> read_addresses(plan::Where where, ip::Family family,
+  Result<std::vector<net::IfAddress>> read_addresses(plan::Where where,
                                                      net::IfIndex index) override;
   Result<std::optional<net::Route>> find_route(plan::Where where,
                                                const ip::Address& destination) override;
@@ -48,11 +48,11 @@ class FakeKernel final : public plan::Kernel {
   Result<void> rename_rdma_device(rdma::DeviceIndex device, const std::string& name) override;
   Result<std::vector<ip::Mac>> read_filters(net::IfIndex index) override;
   Result<std::vector<std::string>> read_vlans(std::uint16_t id) override;
-  Result<std::vector<net::Rule>> read_rules(plan::Where where, ip::Family family) override;
+  Result<std::vector<net::Rule>> read_rules(plan::Where where) override;
   Result<std::vector<net::Route>> read_host_table(ip::Family family, std::uint32_t table) override;
   Result<std::vector<net::Link>> read_pod_links() override;
-  Result<std::vector<net::IfAddress>> read_pod_addresses(ip::Family family) override;
-  Result<std::vector<net::Route>> read_pod_routes(ip::Family family) override;
+  Result<std::vector<net::IfAddress>> read_pod_addresses() override;
+  Result<std::vector<net::Route>> read_pod_routes() override;
   Result<std::vector<std::optional<std::string>>> read_pod_sysctls(
       const std::vector<std::string>& paths) override;
   Result<void> create_macvlan(plan::Where where, const net::MacvlanSpec& spec) override;

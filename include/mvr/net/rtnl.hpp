@@ -24,11 +24,14 @@ Result<std::optional<Link>> read_link(Socket& socket, IfIndex index);
 /// Every link of a namespace. For the pod's: the host may have thousands.
 Result<std::vector<Link>> read_links(Socket& socket);
 
+// Lists are of both families. Asked for one, a kernel without IPv6 would answer with all that it
+// has; asked for all, it takes half the time.
+
 /// Addresses of one link or (IfIndex::none) of all.
-Result<std::vector<IfAddress>> read_addresses(Socket& socket, ip::Family family, IfIndex index);
+Result<std::vector<IfAddress>> read_addresses(Socket& socket, IfIndex index);
 
 /// All routes of all tables but `local` (whose entries the kernel makes).
-Result<std::vector<Route>> read_routes(Socket& socket, ip::Family family);
+Result<std::vector<Route>> read_routes(Socket& socket);
 
 /// The routes of one table. The kernel leaves out the others: a host may have very many.
 Result<std::vector<Route>> read_table(Socket& socket, ip::Family family, std::uint32_t table);
@@ -37,7 +40,7 @@ Result<std::vector<Route>> read_table(Socket& socket, ip::Family family, std::ui
 /// get fibmatch`. Nothing when there is none.
 Result<std::optional<Route>> find_route(Socket& socket, const ip::Address& destination);
 
-Result<std::vector<Rule>> read_rules(Socket& socket, ip::Family family);
+Result<std::vector<Rule>> read_rules(Socket& socket);
 
 /// Creates the link straight in the netns `target`, down, in the group that marks it as ours.
 /// EEXIST: the name is taken there (before Linux 6.15: or in the socket's netns); EBUSY: the master

@@ -68,6 +68,7 @@ struct Link {
   bool is_running = false;      ///< has carrier, and the kernel sends (IFF_RUNNING)
   bool is_promiscuous = false;  ///< by somebody's wish, not by a packet socket's
   bool is_allmulti = false;     ///< likewise
+  bool has_ipv6 = false;  ///< the kernel has IPv6 on it, even if `disable_ipv6` keeps it still
 
   bool operator==(const Link&) const = default;
 };

@@ -42,8 +42,7 @@ class Kernel {
   virtual Result<std::optional<net::Link>> read_link(Where where, const std::string& name) = 0;
   virtual Result<std::optional<net::Link>> read_link(Where where, net::IfIndex index) = 0;
   /// Addresses of one link.
-  virtual Result<std::vector<net::IfAddress>> read_addresses(Where where, ip::Family family,
-                                                             net::IfIndex index) = 0;
+  virtual Result<std::vector<net::IfAddress>> read_addresses(Where where, net::IfIndex index) = 0;
   /// The route to an address as the table has it; nothing when there is none.
   virtual Result<std::optional<net::Route>> find_route(Where where,
                                                        const ip::Address& destination) = 0;
@@ -69,15 +68,15 @@ class Kernel {
   virtual Result<std::vector<ip::Mac>> read_filters(net::IfIndex index) = 0;
   /// Names of the host's VLAN devices with this id.
   virtual Result<std::vector<std::string>> read_vlans(std::uint16_t id) = 0;
-  virtual Result<std::vector<net::Rule>> read_rules(Where where, ip::Family family) = 0;
+  virtual Result<std::vector<net::Rule>> read_rules(Where where) = 0;
   /// One of the host's routing tables, which is ours.
   virtual Result<std::vector<net::Route>> read_host_table(ip::Family family,
                                                           std::uint32_t table) = 0;
 
   // All of the pod's objects. Never the host's: it may have thousands.
   virtual Result<std::vector<net::Link>> read_pod_links() = 0;
-  virtual Result<std::vector<net::IfAddress>> read_pod_addresses(ip::Family family) = 0;
-  virtual Result<std::vector<net::Route>> read_pod_routes(ip::Family family) = 0;
+  virtual Result<std::vector<net::IfAddress>> read_pod_addresses() = 0;
+  virtual Result<std::vector<net::Route>> read_pod_routes() = 0;
   /// Values in the order of the paths; nothing for a file that is not there.
   virtual Result<std::vector<std::optional<std::string>>> read_pod_sysctls(
       const std::vector<std::string>& paths) = 0;
