@@ -86,7 +86,7 @@ class Collector {
 
 Result<void> collect_dead(const CollectOptions& options, Log& log,
                           const std::function<void(const Collected&)>& report) {
-  MVR_TRY(drop_capabilities());
+  static_cast<void>(MVR_TRY(drop_capabilities()));
   const net::Netns host = MVR_TRY(net::open_own_netns());
   Collector collector(options, host, log);
   for (const state::Record& record : MVR_TRY(state::read_records(options.state_dir))) {

@@ -178,7 +178,7 @@ bool is_healthy(const NodeView& node) {
 }
 
 Result<NodeView> inspect(const InspectOptions& options) {
-  MVR_TRY(drop_capabilities());
+  static_cast<void>(MVR_TRY(drop_capabilities()));
   NodeView node;
   node.state_dir = options.state_dir;
   const net::Netns host = MVR_TRY(net::open_own_netns());

@@ -54,7 +54,7 @@ Result<void> rehearse(const Call& call, const Rehearsal& rehearsal) {
 }  // namespace
 
 Result<Plan> plan_add(const PlanRequest& request) {
-  MVR_TRY(drop_capabilities());
+  static_cast<void>(MVR_TRY(drop_capabilities()));
   const cni::Environment env = MVR_TRY(make_environment(request));
   const auto parsed = MVR_TRY(read_config(env, request.config));
   MVR_TRY(check_config(env.verb, parsed));

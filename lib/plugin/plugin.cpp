@@ -5,6 +5,7 @@
 
 #include "mvr/base/capabilities.hpp"
 #include "mvr/base/fd.hpp"
+#include "mvr/base/text.hpp"
 #include "mvr/cni/netconf.hpp"
 #include "mvr/cni/version.hpp"
 #include "plugin/call.hpp"
@@ -91,12 +92,21 @@ Result<std::string> read_config_text(int in, const Budget& budget) {
   return text ? std::move(text) : fail(std::move(text).error().in("read standard input"));
 }
 
+/// Before anything is begun that could not be ended either.
+Result<void> refuse_powerless(const std::vector<std::string>& missing) {
+  return missing.empty() ? Result<void>()
+                         : fail(Code::unavailable, "the runtime runs this plugin without " +
+                                                       join(missing, " and ") +
+                                                       ": nothing can be done to a pod");
+}
+
 Result<void> answer(const cni::GetEnv& get_env, std::string& config, int in, int out) {
   const cni::Environment env = MVR_TRY(cni::read_environment(get_env));
   if (env.verb == cni::Verb::version) {
     return write_all(out, cni::version_document());
   }
-  MVR_TRY(drop_capabilities());
+  const auto missing = MVR_TRY(drop_capabilities());
+  MVR_TRY(refuse_powerless(missing));
   Budget budget = MVR_TRY(Budget::start(cni::NetConf().timeout));
   config = MVR_TRY(read_config_text(in, budget));
   return name_nic(carry_out(env, config, budget, out), env);

@@ -28,6 +28,23 @@ constexpr std::uint64_t kNeeded = bit(1) | bit(5) | bit(12) | bit(13) | bit(19) 
 
 }  // namespace
 
+TEST_CASE("a plugin without the rights to make a NIC says so and begins nothing", "[exposure]") {
+  PodWorld world(1);
+  for (const auto& [set, name] :
+       {std::pair("-net_admin", "CAP_NET_ADMIN"), std::pair("-sys_admin", "CAP_SYS_ADMIN")}) {
+    for (const std::string verb : {"ADD", "DEL", "STATUS"}) {
+      Command command = make_command(world.make_call(verb, "net1", rail_config(1)));
+      command.argv.insert(command.argv.begin(),
+                          {"setpriv", "--bounding-set", set, "--inh-caps", set});
+      const Answer answer = make_answer(run(command));
+      INFO(verb << ": " << answer);
+      CHECK(answer.code() == 50);
+      CHECK(answer.message().find(name) != std::string::npos);
+    }
+  }
+  CHECK(world.changes() == "");
+}
+
 TEST_CASE("the plugin drops the capabilities that it does not need, and IPAM has them all",
           "[exposure]") {
   PodWorld world(1);
