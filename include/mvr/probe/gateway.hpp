@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "mvr/probe/probe.hpp"
@@ -38,5 +39,18 @@ struct Answer {
 Result<std::vector<Answer>> probe_gateways(const Fd& socket, const Options& options,
                                            const std::vector<Target>& targets,
                                            const HasCarrier& has_carrier, const Budget& budget);
+
+/// The gateways of one NIC of several. All NICs of an inquiry have the same attempts and interval.
+struct Inquiry {
+  const Fd* socket = nullptr;  ///< of its own, from `open_socket`
+  Options options;
+  std::vector<Target> targets;
+};
+
+/// The same for several NICs of one netns at a time, which takes no longer than for one. Nobody
+/// waits for carriers. What fails for one NIC, which may have gone meanwhile, is no other's
+/// failure. \return for each inquiry, in their order. Errors of all: Code::io (epoll), interrupted.
+Result<std::vector<Result<std::vector<Answer>>>> probe_together(
+    const std::vector<Inquiry>& inquiries, const Budget& budget);
 
 }  // namespace mvr::probe
