@@ -91,6 +91,22 @@ std::string read(const std::vector<Flag>& flags, int argc, char** argv, Argument
   return {};
 }
 
+/// The values that the options know something of.
+std::string check_values(const std::vector<Flag>& flags, const Arguments& arguments) {
+  for (const Flag& flag : flags) {
+    const auto given = arguments.options.find(flag.name);
+    if (flag.check == nullptr || given == arguments.options.end()) {
+      continue;
+    }
+    for (const std::string& value : given->second) {
+      if (const std::string problem = flag.check(value); !problem.empty()) {
+        return "--" + std::string(flag.name) + " \"" + printable(value) + "\": " + problem;
+      }
+    }
+  }
+  return {};
+}
+
 std::string count_operands(const Command& command, const Arguments& arguments) {
   const std::size_t count = arguments.operands.size();
   if (count > command.most_operands) {
@@ -129,6 +145,7 @@ int run_command(const Command& command, int argc, char** argv) {
     return print_out(help_of(command)) ? kDone : kFailed;
   }
   problem += problem.empty() ? count_operands(command, arguments) : "";
+  problem += problem.empty() ? check_values(flags_of(command), arguments) : "";
   if (!problem.empty()) {
     const std::string name = "macvlan-rdma " + std::string(command.name);
     print_err(name + ": " + problem + "\nTry \"" + name + " --help\".\n");

@@ -23,6 +23,8 @@ struct Flag {
   char letter = '\0';           ///< without its "-"; '\0' = it has none
   std::string_view value = {};  ///< what stands behind it, as "DIR"; empty = nothing does
   std::string_view help;
+  /// What is wrong with its value, for people, or empty; nothing = every value may be right.
+  std::string (*check)(const std::string& value) = {};
 };
 
 /// What was typed behind a command's name. An option without a value counts as "".

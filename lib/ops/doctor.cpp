@@ -150,20 +150,28 @@ std::vector<Line> merge(const Diagnoses& all) {
   return lines;
 }
 
+/// In one line, or on a terminal that is too narrow for it in several.
 std::string format(const Line& line, std::size_t width, const Painter& painter) {
   constexpr std::size_t kGradeWidth = 6;
+  constexpr std::string_view kRemedy = "remedy: ";
   const std::string_view grade = to_string(line.shown.grade);
-  std::string cause = line.shown.cause;
-  if (line.subjects.size() > 1) {
-    cause += " (" + join(line.subjects, ", ") + ')';
-  }
+  const std::string cause = make_line(
+      line.shown.cause + (line.subjects.size() > 1 ? " (" + join(line.subjects, ", ") + ')' : ""));
+  const std::string remedy = make_line(line.shown.remedy);
   const std::string title = line.title();
-  return painter.paint(colour_of(line.shown.grade), grade) +
-         std::string(kGradeWidth - grade.size(), ' ') + painter.paint(Colour::strong, title) +
-         std::string(width - width_of(title) + 2, ' ') + make_line(cause) +
-         (line.shown.remedy.empty()
-              ? ""
-              : "; " + painter.paint(Colour::faint, make_line(line.shown.remedy))) +
+  const std::string head = painter.paint(colour_of(line.shown.grade), grade) +
+                           std::string(kGradeWidth - grade.size(), ' ') +
+                           painter.paint(Colour::strong, title);
+  const std::size_t length = kGradeWidth + width + width_of(cause) + width_of(remedy) + 4;
+  if (painter.width() == 0 || length <= painter.width()) {
+    return head + std::string(width - width_of(title) + 2, ' ') + cause +
+           (remedy.empty() ? "" : "; " + painter.paint(Colour::faint, remedy)) + '\n';
+  }
+  const std::string indent = '\n' + std::string(kGradeWidth, ' ');
+  return head + indent + painter.fold(kGradeWidth, Colour::none, cause) +
+         (remedy.empty() ? ""
+                         : indent + std::string(kRemedy) +
+                               painter.fold(kGradeWidth + kRemedy.size(), Colour::faint, remedy)) +
          '\n';
 }
 
@@ -173,11 +181,6 @@ int run(const Arguments& arguments) {
     return kFailed;
   }
   const auto state_dir = arguments.value(kStateDirFlag.name);
-  if (state_dir && !state_dir->starts_with('/')) {
-    print_err("macvlan-rdma doctor: --state-dir \"" + printable(*state_dir) +
-              "\": must be an absolute path\n");
-    return kUsage;
-  }
   const auto files = arguments.options.find("config");
   const bool has_files = files != arguments.options.end();
   const Diagnoses all = look(has_files ? files->second : std::vector<std::string>(), state_dir);

@@ -12,10 +12,21 @@
 namespace mvr::ops {
 namespace {
 
+/// Of an error that names the directory, as a title does already.
+std::string without_path(std::string text, const std::string& path) {
+  const std::string name = "stateDir " + path;
+  const std::size_t at = text.find(name);
+  if (at == std::string::npos) {
+    return text;
+  }
+  const bool is_head = at == 0 && text.compare(name.size(), 2, ": ") == 0;
+  return is_head ? text.substr(name.size() + 2) : text.replace(at, name.size(), "it");
+}
+
 Diagnosis check_directory(const std::string& path) {
   constexpr const char* kWhat = "stateDir";
   if (const auto writable = state::check_writable(path); !writable) {
-    return {Grade::fail, kWhat, path, writable.error().msg,
+    return {Grade::fail, kWhat, path, without_path(writable.error().msg, path),
             "it must be root's own, mode 0700; see the errors' code 5 in the reference"};
   }
   struct statfs system {};

@@ -54,10 +54,6 @@ void put_in_order(std::vector<Finding>& findings) {
   findings = std::move(kept);
 }
 
-std::string count_of(std::size_t count, const std::string& thing) {
-  return std::to_string(count) + ' ' + thing + (count == 1 ? "" : "s");
-}
-
 std::string to_text(const Report& report, const Painter& painter) {
   std::string text;
   for (const Finding& finding : report.findings) {

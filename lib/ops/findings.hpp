@@ -39,7 +39,4 @@ std::string to_text(const Report& report, const Painter& painter);
 /// The same for programs: one JSON object with a line end.
 std::string to_json_text(const Report& report);
 
-/// "1 file", "2 files"
-std::string count_of(std::size_t count, const std::string& thing);
-
 }  // namespace mvr::ops

@@ -5,7 +5,7 @@
 
 #include "mvr/base/text.hpp"
 #include "ops/cluster_files.hpp"
-#include "ops/screen.hpp"
+#include "ops/table.hpp"
 
 namespace mvr::ops {
 namespace {
@@ -73,56 +73,34 @@ std::string speed_of(const Nic& nic) {
   return nic.speed_mbps > 0 ? std::to_string(nic.speed_mbps / kMegabitsPerGigabit) + "G" : "?";
 }
 
-using Row = std::vector<std::string>;
-
-std::string format_table(const std::vector<Row>& rows, const std::string& indent) {
-  std::vector<std::size_t> widths;
-  for (const Row& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], row[i].size());
-    }
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    std::string line = indent;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      line += pad_right(row[i], widths[i]) + "  ";
-    }
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
-  }
-  return text;
-}
-
-/// "1 rail", "2 rails"
-std::string count(std::size_t number, const std::string& what) {
-  return std::to_string(number) + ' ' + what + (number == 1 ? "" : "s");
-}
+/// Column of what the NIC's GPU is; empty on a node without.
+constexpr std::size_t kGpu = 7;
 
 std::string describe_rails(const NodeRails& node) {
   if (node.rails.empty()) {
     return "  no NIC here can be a rail\n";
   }
-  std::vector<Row> rows{{"rail", "NIC", "RDMA", "PCI", "NUMA", "speed", "MTU"}};
-  if (!node.gpus.empty()) {
-    rows.front().insert(rows.front().end(), {"GPU", "its PCI", "distance"});
-  }
+  Table table({"rail", "NIC", "RDMA", "PCI", "NUMA", "speed", "MTU", "GPU", "its PCI", "distance"});
   for (std::size_t i = 0; i < node.rails.size(); ++i) {
     const auto& [nic, gpu, distance] = node.rails[i];
-    Row row{std::to_string(i + 1),
-            printable(nic.name),
-            printable(nic.rdma),
-            nic.pci.address(),
-            nic.pci.numa < 0 ? "?" : std::to_string(nic.pci.numa),
-            speed_of(nic),
-            std::to_string(nic.mtu)};
+    std::vector<Cell> row{{std::to_string(i + 1)},
+                          {printable(nic.name)},
+                          {printable(nic.rdma)},
+                          {nic.pci.address()},
+                          {nic.pci.numa < 0 ? "?" : std::to_string(nic.pci.numa)},
+                          {speed_of(nic)},
+                          {std::to_string(nic.mtu)},
+                          {},
+                          {},
+                          {}};
     if (gpu) {
-      row.insert(row.end(), {std::to_string(*gpu), printable(node.gpus[*gpu].address()),
-                             std::string(to_string(distance))});
+      row[kGpu] = {std::to_string(*gpu)};
+      row[kGpu + 1] = {printable(node.gpus[*gpu].address())};
+      row[kGpu + 2] = {std::string(to_string(distance))};
     }
-    rows.push_back(std::move(row));
+    table.add(std::move(row));
   }
-  return format_table(rows, "  ");
+  return table.format(Painter(false), "  ");
 }
 
 /// "  left out: vf0, vf1, vf2 and 13 more: a virtual function"
@@ -174,8 +152,8 @@ Result<std::vector<PlannedRail>> plan_rails(const Survey& survey,
 std::string make_overview(const Survey& survey) {
   std::string text;
   for (const NodeRails& node : survey.nodes) {
-    text += "Node " + printable(node.node) + ": " + count(node.gpus.size(), "GPU") + ", " +
-            count(node.rails.size(), "rail") + '\n' + describe_rails(node);
+    text += "Node " + printable(node.node) + ": " + count_of(node.gpus.size(), "GPU") + ", " +
+            count_of(node.rails.size(), "rail") + '\n' + describe_rails(node);
     for (const LeftOut& left_out : node.left_out) {
       text += describe_left_out(left_out);
     }

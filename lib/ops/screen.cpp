@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/screen.hpp"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -37,6 +38,26 @@ bool wants_colours() {
          terminal != nullptr && std::string_view(terminal) != "dumb";
 }
 
+/// 0 = no terminal, or one that does not say.
+std::size_t find_width() {
+  winsize size{};
+  const bool is_known =
+      ::isatty(STDOUT_FILENO) == 1 && ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  return is_known ? size.ws_col : 0;
+}
+
+/// The first line of a text: up to the last blank within the width, or the first one behind it.
+std::string_view first_line(std::string_view text, std::size_t width) {
+  std::size_t last = std::string_view::npos;
+  for (std::size_t at = text.find(' '); at != std::string_view::npos; at = text.find(' ', at + 1)) {
+    if (width_of(text.substr(0, at)) > width) {
+      return text.substr(0, last != std::string_view::npos ? last : at);
+    }
+    last = at;
+  }
+  return width_of(text) <= width ? text : text.substr(0, last);
+}
+
 }  // namespace
 
 bool print_out(std::string_view text) {
@@ -51,7 +72,21 @@ void print_err(std::string_view text) {
   static_cast<void>(write_all(STDERR_FILENO, text));
 }
 
-Painter::Painter() : is_coloured_(wants_colours()) {
+Painter::Painter() : is_coloured_(wants_colours()), width_(find_width()) {
+}
+
+std::string Painter::fold(std::size_t begin, Colour colour, std::string_view text) const {
+  constexpr std::size_t kLeast = 20;
+  if (width_ < begin + kLeast) {
+    return paint(colour, text);
+  }
+  std::string lines;
+  while (!text.empty()) {
+    const std::string_view line = first_line(text, width_ - begin);
+    lines += (lines.empty() ? "" : '\n' + std::string(begin, ' ')) + paint(colour, line);
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+  }
+  return lines;
 }
 
 std::string Painter::paint(Colour colour, std::string_view text) const {
@@ -83,6 +118,10 @@ std::size_t width_of(std::string_view text) {
 std::string pad_right(std::string_view text, std::size_t width) {
   const std::size_t columns = width_of(text);
   return std::string(text) + std::string(columns < width ? width - columns : 0, ' ');
+}
+
+std::string count_of(std::size_t count, const std::string& thing) {
+  return std::to_string(count) + ' ' + thing + (count == 1 ? "" : "s");
 }
 
 }  // namespace mvr::ops

@@ -12,10 +12,6 @@ namespace {
 /// One that somebody has typed.
 Result<std::string> check_directory(const std::string& path) {
   struct stat status {};
-  if (!path.starts_with('/')) {
-    return fail(Code::bad_config,
-                "--state-dir \"" + printable(path) + "\": must be an absolute path");
-  }
   if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
     return fail(Code::bad_config,
                 "--state-dir " + printable(path) + ": there is no such directory");
@@ -24,6 +20,10 @@ Result<std::string> check_directory(const std::string& path) {
 }
 
 }  // namespace
+
+std::string check_state_dir(const std::string& value) {
+  return value.starts_with('/') ? "" : "must be an absolute path";
+}
 
 Result<std::string> find_state_dir(const Arguments& arguments) {
   if (const auto directory = arguments.value("state-dir")) {

@@ -158,4 +158,5 @@ TEST_CASE("doctor says that stateDir cannot be used", "[doctor]") {
   const Output output = doctor({"-c", kConfig, "--state-dir", dir});
   CHECK(output.status == 1);
   expect_words(output.out, {"fail  stateDir " + dir});
+  CHECK(output.out.find("stateDir", output.out.find("stateDir " + dir) + 1) == std::string::npos);
 }

@@ -250,7 +250,7 @@ TEST_CASE("gc refuses a directory that somebody has mistyped", "[gc]") {
                                                 {"/etc/hostname", "no such directory"}}));
   const Output output = run_gc({"--state-dir", directory});
   INFO(output.out << output.err);
-  CHECK(output.status == 1);
+  CHECK(output.status == (directory.starts_with('/') ? 1 : 2));
   CHECK(output.out.empty());
   expect_words(output.err, {"--state-dir", words});
 }

@@ -23,7 +23,13 @@ int remember(const Arguments& arguments) {
 constexpr std::array kFlags{
     Flag{.name = "deep", .letter = 'd', .help = "go down"},
     Flag{.name = "state-dir", .letter = 's', .value = "DIR", .help = "where"},
-    Flag{.name = "long-only", .value = "N", .help = "no letter"}};
+    Flag{.name = "long-only", .value = "N", .help = "no letter"},
+    Flag{.name = "picky",
+         .value = "WORD",
+         .help = "not all",
+         .check = [](const std::string& value) -> std::string {
+           return value.empty() ? "must not be empty" : "";
+         }}};
 
 constexpr Command kCommand{.name = "try",
                            .operands = "FILE…",
@@ -79,6 +85,12 @@ TEST_CASE("a command line that is none is refused", "[command]") {
   CHECK(call({"a", "--deep=1"}) == kUsage);
 }
 
+TEST_CASE("an option's value is looked at before anything is done", "[command]") {
+  CHECK(call({"--picky", "", "a"}) == kUsage);
+  CHECK(call({"--picky", "", "--picky", "fine", "a"}) == kUsage);
+  CHECK(call({"--picky", "fine", "a"}) == 7);
+}
+
 TEST_CASE("help is asked for, whatever else is there", "[command]") {
   CHECK(call({"--help"}) == kDone);
   CHECK(call({"a", "b", "c", "d", "-h"}) == kDone);
@@ -88,6 +100,7 @@ TEST_CASE("help is asked for, whatever else is there", "[command]") {
         "  -d, --deep           go down\n"
         "  -s, --state-dir DIR  where\n"
         "      --long-only N    no letter\n"
+        "      --picky WORD     not all\n"
         "  -h, --help           this text\n"
         "\nA note.\n");
 }
@@ -110,6 +123,20 @@ TEST_CASE("a line has no escapes of others, and our quotes", "[command]") {
   CHECK(make_line("a\nb\x1b[1m\xff\xc2\x9b") == "a\\x0ab\\x1b[1m\\xff\\xc2\\x9b");
   CHECK(make_line("\\") == "\\");
   CHECK(make_line("") == "");
+}
+
+TEST_CASE("a long line is broken at blanks on a terminal", "[command]") {
+  const Painter painter(false, 30);
+  CHECK(painter.fold(4, Colour::none, "short") == "short");
+  CHECK(painter.fold(4, Colour::none, "") == "");
+  CHECK(painter.fold(4, Colour::none, "this is longer than what is left of the line") ==
+        "this is longer than what\n    is left of the line");
+  CHECK(painter.fold(4, Colour::none, "/a/path/that/has/no/blank/at/all/in/it and more") ==
+        "/a/path/that/has/no/blank/at/all/in/it\n    and more");
+  CHECK(Painter(true, 30).fold(4, Colour::bad, "this is longer than what is left") ==
+        "\x1b[31mthis is longer than what\x1b[0m\n    \x1b[31mis left\x1b[0m");
+  CHECK(Painter(false).fold(4, Colour::none, std::string(200, 'x') + " y").size() == 202);
+  CHECK(painter.fold(25, Colour::none, "no room for a column here") == "no room for a column here");
 }
 
 TEST_CASE("colours are for terminals", "[command]") {

@@ -99,6 +99,7 @@ TEST_CASE("doctor refuses files that it cannot use", "[doctor]") {
 TEST_CASE("doctor says what it has found", "[doctor]") {
   check_golden("doctor/findings.txt", format_text(make_findings(), Painter(false)));
   check_golden("doctor/findings.json", format_json(make_findings()));
+  check_golden("doctor/findings-40.txt", format_text(make_findings(), Painter(false, 40)));
   CHECK(format_text({{Grade::ok, "a", "", "b"}}, Painter(false)) ==
         "ok    a  b\n\n0 fail, 0 warn, 1 ok\n");
 }
