@@ -126,7 +126,9 @@ ordered_json convert(const plugin::PodView& pod) {
   return {{"pod", pod.name},
           {"netns", {{"path", pod.path}, {"device", pod.id.device}, {"inode", pod.id.inode}}},
           {"overlay", convert(pod.overlay)},
-          {"nics", convert_all(pod.nics)}};
+          {"healthy", plugin::is_healthy(pod)},
+          {"nics", convert_all(pod.nics)},
+          {"problems", convert_all(pod.problems)}};
 }
 
 ordered_json convert(const plugin::LostView& lost) {

@@ -19,10 +19,6 @@ std::string safe(const std::string& text) {
   return printable(text, kLongest);
 }
 
-std::string count(std::size_t number, const std::string& thing) {
-  return std::to_string(number) + ' ' + thing + (number == 1 ? "" : "s");
-}
-
 /// "0.03 ms", "41.20 ms"
 std::string format_time(std::chrono::microseconds time) {
   constexpr std::size_t kDecimals = 2;
@@ -81,6 +77,11 @@ std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : safe(text);
 }
 
+/// The column behind "  name  ".
+std::size_t begin_behind(const std::string& name) {
+  return kIndent.size() + width_of(name) + 2;
+}
+
 /// A line without addresses or gateways.
 std::vector<Cell> format_nic(const NicView& nic) {
   const bool has_carrier = nic.master && nic.master->is_up && nic.master->is_running;
@@ -97,20 +98,51 @@ std::vector<Cell> format_nic(const NicView& nic) {
           format_state(nic)};
 }
 
-/// The gateways of an address stand beside it, others below.
+/// An address and one of its gateways; either may be missing.
+struct Line {
+  const ip::Prefix* address = nullptr;
+  const GatewayView* gateway = nullptr;
+};
+
+/// The gateways that an address asks stand beside and below it, others at the end.
+std::vector<Line> pair_up(const NicView& nic) {
+  std::vector<Line> lines;
+  const auto add_gateways = [&](const ip::Prefix* address, const auto& is_meant) {
+    const ip::Prefix* shown = address;
+    for (const GatewayView& gateway : nic.gateways) {
+      if (is_meant(gateway)) {
+        lines.push_back({std::exchange(shown, nullptr), &gateway});
+      }
+    }
+    if (shown != nullptr) {
+      lines.push_back({shown, nullptr});
+    }
+  };
+  const auto asks = [](const ip::Prefix& own, const GatewayView& gateway) {
+    return own.address == gateway.target.source;
+  };
+  for (const ip::Prefix& own : nic.addresses) {
+    add_gateways(&own, [&](const GatewayView& gateway) { return asks(own, gateway); });
+  }
+  add_gateways(nullptr, [&](const GatewayView& gateway) {
+    return std::ranges::none_of(nic.addresses,
+                                [&](const ip::Prefix& own) { return asks(own, gateway); });
+  });
+  return lines.empty() ? std::vector<Line>(1) : lines;
+}
+
 void add_nic(Table& table, const NicView& nic) {
   constexpr std::size_t kAddress = 3;
   constexpr std::size_t kGateway = 4;
   std::vector<Cell> row = format_nic(nic);
   const std::size_t columns = row.size();
-  const std::size_t lines = std::max({nic.addresses.size(), nic.gateways.size(), std::size_t{1}});
-  for (std::size_t i = 0; i < lines; ++i) {
-    if (i < nic.addresses.size()) {
-      row[kAddress] = {nic.addresses[i].to_string()};
+  for (const Line& line : pair_up(nic)) {
+    if (line.address != nullptr) {
+      row[kAddress] = {line.address->to_string()};
     }
-    if (i < nic.gateways.size()) {
-      row[kGateway] = {nic.gateways[i].target.gateway.to_string()};
-      row[kGateway + 1] = format_answer(nic.gateways[i]);
+    if (line.gateway != nullptr) {
+      row[kGateway] = {line.gateway->target.gateway.to_string()};
+      row[kGateway + 1] = format_answer(*line.gateway);
     }
     table.add(std::move(row));
     row.assign(columns, {});
@@ -134,34 +166,51 @@ std::string format_overlay(const PodView& pod, const Painter& painter) {
   std::ranges::transform(pod.overlay->addresses, std::back_inserter(addresses),
                          &ip::Prefix::to_string);
   const std::string name = safe(pod.overlay->name);
-  std::string text =
-      std::string(kIndent) + painter.paint(Colour::strong, name) +
-      "  the cluster's: " + (addresses.empty() ? "no address" : join(addresses, ", ")) + ", MTU " +
+  const std::size_t begin = begin_behind(name);
+  const std::string what =
+      "the cluster's: " + (addresses.empty() ? "no address" : join(addresses, ", ")) + ", MTU " +
       std::to_string(pod.overlay->mtu) +
-      (pod.overlay->table != 0 ? ", table " + std::to_string(pod.overlay->table) : "") + '\n';
+      (pod.overlay->table != 0 ? ", table " + std::to_string(pod.overlay->table) : "");
+  std::string text = std::string(kIndent) + painter.paint(Colour::strong, name) + "  " +
+                     painter.fold(begin, Colour::none, what) + '\n';
   for (const std::string& route : pod.overlay->routes) {
-    text += std::string(kIndent) + std::string(width_of(name), ' ') + "  " +
-            painter.paint(Colour::faint, safe(route)) + '\n';
+    text += std::string(begin, ' ') + painter.fold(begin, Colour::faint, safe(route)) + '\n';
   }
   return text;
 }
 
+/// "remedy: …"
+std::string format_remedy(const std::string& remedy, std::size_t begin, const Painter& painter) {
+  constexpr std::string_view kRemedy = "remedy: ";
+  return remedy.empty()
+             ? ""
+             : std::string(begin, ' ') + std::string(kRemedy) +
+                   painter.fold(begin + kRemedy.size(), Colour::none, make_line(remedy)) + '\n';
+}
+
+/// "  net1  what there is to say of it"
+std::string format_line(const std::string& name, Colour colour, const std::string& what,
+                        const Painter& painter) {
+  return std::string(kIndent) + painter.paint(Colour::strong, name) + "  " +
+         painter.fold(begin_behind(name), colour, what) + '\n';
+}
+
 std::string format_problem(const std::string& name, const plugin::Problem& problem,
                            const Painter& painter) {
-  const std::string indent = std::string(kIndent) + std::string(width_of(name), ' ') + "  ";
-  return std::string(kIndent) + painter.paint(Colour::strong, name) + "  " +
-         painter.paint(Colour::bad, make_line(problem.what)) + '\n' +
-         (problem.remedy.empty() ? "" : indent + "remedy: " + make_line(problem.remedy) + '\n');
+  return format_line(name, Colour::bad, make_line(problem.what), painter) +
+         format_remedy(problem.remedy, begin_behind(name), painter);
 }
 
 std::string format_drift(const std::string& name, const plan::Mismatch& drift,
                          const Painter& painter) {
-  const std::string indent = std::string(kIndent) + std::string(width_of(name), ' ') + "  ";
   const std::string object = drift.object + (drift.field.empty() ? "" : ' ' + drift.field);
-  return std::string(kIndent) + painter.paint(Colour::strong, name) + "  " +
-         painter.paint(Colour::bad, safe(object) + " has changed since ADD") + '\n' + indent +
-         "wanted  " + make_line(drift.wanted) + '\n' + indent + "found   " +
-         make_line(drift.found) + '\n';
+  const std::size_t begin = begin_behind(name);
+  const auto format_side = [&](const std::string& side, const std::string& text) {
+    return std::string(begin, ' ') + side +
+           painter.fold(begin + side.size(), Colour::none, make_line(text)) + '\n';
+  };
+  return format_line(name, Colour::bad, safe(object) + " has changed since ADD", painter) +
+         format_side("wanted  ", drift.wanted) + format_side("found   ", drift.found);
 }
 
 /// What is wrong with the pod's NICs, each thing by itself.
@@ -178,13 +227,16 @@ std::string format_findings(const PodView& pod, const Painter& painter) {
       has_drift = true;
     }
     for (const std::string& note : nic.notes) {
-      text += std::string(kIndent) + painter.paint(Colour::strong, name) + "  " +
-              painter.paint(Colour::warning, make_line(note)) + '\n';
+      text += format_line(name, Colour::warning, make_line(note), painter);
     }
   }
+  for (const plugin::Problem& problem : pod.problems) {
+    text += format_problem("pod", problem, painter);
+  }
   if (has_drift) {
-    text += '\n' + std::string(kIndent) +
-            "remedy for what has changed: put it back, or delete the pod, which makes it anew\n";
+    const std::string remedy =
+        "remedy for what has changed: put it back, or delete the pod, which makes it anew";
+    text += '\n' + std::string(kIndent) + painter.fold(kIndent.size(), Colour::none, remedy) + '\n';
   }
   return text.empty() ? "" : '\n' + text;
 }
@@ -210,12 +262,13 @@ std::string format_lost(const plugin::LostView& lost, const Painter& painter) {
   const std::string name =
       safe(lost.attachment.to_string()) + (lost.pod.empty() ? "" : " of " + safe(lost.pod));
   std::string text = std::string(kIndent) + painter.paint(Colour::strong, name) + '\n';
+  const std::string indent(2 * kIndent.size(), ' ');
   if (lost.is_busy) {
-    return text + "    " + painter.paint(Colour::warning, "a call is at work for it") + '\n';
+    return text + indent + painter.paint(Colour::warning, "a call is at work for it") + '\n';
   }
-  return text + "    " + painter.paint(Colour::bad, make_line(lost.problem.what)) +
-         "\n    remedy: " + make_line(lost.problem.remedy) + "\n    journal " + safe(lost.journal) +
-         '\n';
+  return text + indent + painter.fold(indent.size(), Colour::bad, make_line(lost.problem.what)) +
+         '\n' + format_remedy(lost.problem.remedy, indent.size(), painter) + indent + "journal " +
+         safe(lost.journal) + '\n';
 }
 
 /// "2 pods, 3 NICs: 1 problem, 2 changes"
@@ -226,6 +279,7 @@ std::string summarize(const plugin::NodeView& node, const Painter& painter) {
                                              node.lost, false, &plugin::LostView::is_busy));
   for (const PodView& pod : node.pods) {
     nics += pod.nics.size();
+    problems += pod.problems.size();
     for (const NicView& nic : pod.nics) {
       changes += nic.drift.size();
       problems += nic.problems.size();
@@ -233,12 +287,12 @@ std::string summarize(const plugin::NodeView& node, const Painter& painter) {
   }
   std::vector<std::string> parts;
   if (problems != 0) {
-    parts.push_back(count(problems, "problem"));
+    parts.push_back(count_of(problems, "problem"));
   }
   if (changes != 0) {
-    parts.push_back(count(changes, "change"));
+    parts.push_back(count_of(changes, "change"));
   }
-  return count(node.pods.size(), "pod") + ", " + count(nics, "NIC") + ": " +
+  return count_of(node.pods.size(), "pod") + ", " + count_of(nics, "NIC") + ": " +
          (parts.empty() ? painter.paint(Colour::good, "all is well")
                         : painter.paint(Colour::bad, join(parts, ", "))) +
          '\n';

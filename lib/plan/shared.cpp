@@ -228,4 +228,21 @@ std::vector<net::Route> find_overlay_defaults(const PodState& pod, const Overlay
   return found;
 }
 
+std::vector<ip::Family> find_default_families(const PodState& pod, const Overlay& overlay) {
+  std::vector<ip::Family> families;
+  for (const ip::Family family : kFamilies) {
+    const net::Route* best = nullptr;
+    for (const net::Route& route : pod.routes) {
+      if (route.dst == ip::Prefix::any(family) && route.table == net::kTableMain &&
+          (best == nullptr || route.metric < best->metric)) {
+        best = &route;
+      }
+    }
+    if (best != nullptr && leaves_by(*best, overlay)) {
+      families.push_back(family);
+    }
+  }
+  return families;
+}
+
 }  // namespace mvr::plan

@@ -52,14 +52,18 @@ void append(std::vector<Mismatch>& all, std::vector<Mismatch> more) {
   std::ranges::move(more, std::back_inserter(all));
 }
 
-/// The route of the same destination that the kernel would use instead, for the report.
+/// What is there in the route's place, for the report: the NIC's own route to that destination,
+/// else the one that the kernel takes for the same. Another NIC's route beside it is not.
 std::string find_similar(const net::Route& wanted, const PodState& pod) {
-  for (const net::Route& route : pod.routes) {
-    if (route.dst == wanted.dst && route.table == wanted.table) {
-      return describe(route, pod.name_of(route.nic));
-    }
+  const auto is_own = [&](const net::Route& route) {
+    return route.dst == wanted.dst && route.table == wanted.table && route.nic == wanted.nic;
+  };
+  const auto is_in_place = [&](const net::Route& route) { return has_same_key(route, wanted); };
+  auto found = std::ranges::find_if(pod.routes, is_own);
+  if (found == pod.routes.end()) {
+    found = std::ranges::find_if(pod.routes, is_in_place);
   }
-  return kMissing;
+  return found != pod.routes.end() ? describe(*found, pod.name_of(found->nic)) : kMissing;
 }
 
 std::string find_similar(const net::Rule& wanted, const PodState& pod) {

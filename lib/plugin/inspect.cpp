@@ -2,6 +2,7 @@
 #include "mvr/plugin/inspect.hpp"
 
 #include <algorithm>
+#include <tuple>
 
 #include "mvr/base/capabilities.hpp"
 #include "mvr/plan/kernel.hpp"
@@ -11,8 +12,8 @@
 namespace mvr::plugin {
 namespace {
 
-/// For the silent gateways of a whole node.
-constexpr std::chrono::seconds kAskingTime{20};
+/// For the silent gateways of a whole node, of which those of one pod are asked at once.
+constexpr std::chrono::minutes kAskingTime{1};
 
 constexpr const char* kNamedNamespaces = "/run/netns";
 
@@ -40,9 +41,32 @@ void add_problem(NodeView& node, const std::string& what, const Error& error) {
       {what + ": " + error.msg, "run it again; a pod may have ended meanwhile"});
 }
 
-Result<std::vector<Listed>> list_attachments(NodeView& node) {
+/// What has been tried already by every ADD on this node.
+std::string find_remedy(const NodeView& node, const Error& error) {
+  const std::string& directory = node.state_dir;
+  return (error.sys_errno == 0 ? "see who has written there, then: chown root: " + directory +
+                                     " && chmod 0700 " + directory
+                               : "correct it, or choose another stateDir") +
+         "; no ADD succeeds on this node until then, and here no journal is read";
+}
+
+/// Nothing if the journals cannot be read or believed, which the node's problems then say.
+Result<std::optional<std::vector<state::Record>>> read_journals(NodeView& node) {
+  const auto usable = state::check_writable(node.state_dir);
+  auto records = usable ? state::read_records(node.state_dir)
+                        : Result<std::vector<state::Record>>(fail(usable.error()));
+  if (!records) {
+    const Error& error = records.error();
+    node.problems.push_back({error.msg, find_remedy(node, error)});
+    return std::nullopt;
+  }
+  return *std::move(records);
+}
+
+Result<std::vector<Listed>> list_attachments(const std::vector<state::Record>& records,
+                                             NodeView& node) {
   std::vector<Listed> all;
-  for (const state::Record& record : MVR_TRY(state::read_records(node.state_dir))) {
+  for (const state::Record& record : records) {
     auto listed = read_locked(node.state_dir, record);
     if (!listed) {
       add_problem(node, "journal of " + record.attachment.to_string(), listed.error());
@@ -163,16 +187,40 @@ Result<void> name_unreadable(NodeView& node) {
   return {};
 }
 
+/// For the order in which people look for pods: those with a name first.
+auto key_of(const PodView& pod) {
+  const auto named = std::ranges::find_if(
+      pod.nics, [](const NicView& nic) { return !nic.attachment.container_id.empty(); });
+  const std::string container = named != pod.nics.end() ? named->attachment.container_id : "";
+  return std::tuple(pod.name.empty(), pod.name, container.empty(), container, pod.path);
+}
+
+auto key_of(const LostView& lost) {
+  return std::tuple(lost.pod.empty(), lost.pod, lost.attachment.container_id,
+                    lost.attachment.ifname);
+}
+
+void put_in_order(NodeView& node) {
+  const auto by_key = [](const auto& one, const auto& other) {
+    return key_of(one) < key_of(other);
+  };
+  std::ranges::sort(node.pods, by_key);
+  std::ranges::sort(node.lost, by_key);
+}
+
 }  // namespace
 
 bool is_healthy(const NicView& nic) {
   return nic.drift.empty() && nic.problems.empty();
 }
 
+bool is_healthy(const PodView& pod) {
+  return pod.problems.empty() &&
+         std::ranges::all_of(pod.nics, [](const NicView& nic) { return is_healthy(nic); });
+}
+
 bool is_healthy(const NodeView& node) {
-  const auto is_well = [](const PodView& pod) {
-    return std::ranges::all_of(pod.nics, [](const NicView& nic) { return is_healthy(nic); });
-  };
+  const auto is_well = [](const PodView& pod) { return is_healthy(pod); };
   return node.problems.empty() && std::ranges::all_of(node.lost, &LostView::is_busy) &&
          std::ranges::all_of(node.pods, is_well);
 }
@@ -182,21 +230,26 @@ Result<NodeView> inspect(const InspectOptions& options) {
   NodeView node;
   node.state_dir = options.state_dir;
   const net::Netns host = MVR_TRY(net::open_own_netns());
-  const auto all = MVR_TRY(list_attachments(node));
+  const auto records = MVR_TRY(read_journals(node));
+  const auto all = MVR_TRY(list_attachments(records.value_or(std::vector<state::Record>()), node));
   auto pods =
       MVR_TRY(options.netns ? find_one(host, all, *options.netns) : find_all(host, all, node));
-  MVR_TRY(name_unreadable(node));
+  if (records) {
+    MVR_TRY(name_unreadable(node));
+  }
   const Budget asking = MVR_TRY(Budget::start(kAskingTime));
+  const Looking looking{options, asking, records.has_value()};
   for (FoundPod& pod : pods) {
     const Namespaces netns{MVR_TRY(net::open_own_netns()), std::move(pod.netns)};
     // It may have ended meanwhile.
-    if (auto view = inspect_pod(options, netns, pod.listed, asking)) {
+    if (auto view = inspect_pod(looking, netns, pod.listed)) {
       node.pods.push_back(*std::move(view));
     } else {
       add_problem(node, "pod", view.error());
     }
     MVR_TRY(asking.check_signals());
   }
+  put_in_order(node);
   return node;
 }
 

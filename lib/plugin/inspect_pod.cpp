@@ -2,10 +2,13 @@
 #include "plugin/inspect_pod.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "mvr/plan/facts.hpp"
 #include "mvr/plan/rdma.hpp"
+#include "plugin/collect.hpp"
 #include "plugin/config.hpp"
+#include "plugin/inspect_faults.hpp"
 #include "plugin/inspect_gateways.hpp"
 #include "plugin/namespaces.hpp"
 #include "plugin/recorded.hpp"
@@ -19,17 +22,21 @@ using plan::Where;
 /// For what is compared; it asks the kernel only.
 constexpr std::chrono::seconds kComparing{5};
 
-constexpr const char* kAnew = "delete the pod, which makes it anew";
-
 std::string text_of(const Error& error) {
   return error.msg + (error.details.empty() ? "" : " (" + error.details + ")");
 }
 
+/// A NIC and what its configuration says of it; without one what ADD does by itself.
+struct Looked {
+  NicView view;
+  cni::NetConf conf = {};
+};
+
 class PodInspector {
  public:
-  PodInspector(const InspectOptions& options, const Namespaces& netns, const Budget& asking,
-               plan::Kernel& kernel, plan::PodState pod)
-      : options_(options), netns_(netns), asking_(asking), kernel_(kernel), pod_(std::move(pod)) {}
+  PodInspector(const Looking& looking, const Namespaces& netns, plan::Kernel& kernel,
+               plan::PodState pod)
+      : looking_(looking), netns_(netns), kernel_(kernel), pod_(std::move(pod)) {}
 
   Result<PodView> run(const std::vector<Listed>& listed) {
     PodView view;
@@ -37,16 +44,23 @@ class PodInspector {
     view.id = netns_.pod->id;
     for (const Listed& one : listed) {
       view.name = view.name.empty() ? one.record.pod : view.name;
-      view.nics.push_back(MVR_TRY(look(one)));
+      nics_.push_back(MVR_TRY(look(one)));
     }
     for (const net::Link& link : pod_.links) {
       if (net::is_ours(link) && std::ranges::count(seen_, link.index) == 0) {
-        view.nics.push_back(MVR_TRY(look(link)));
+        nics_.push_back(MVR_TRY(look(link)));
       }
     }
+    ask();
+    view.overlay = find_overlay();
+    if (view.overlay) {
+      view.problems = judge_defaults(pod_, {view.overlay->name, view.overlay->table,
+                                            find_default_nic(), find_families(listed)});
+    }
+    std::ranges::transform(nics_, std::back_inserter(view.nics),
+                           [](Looked& nic) { return std::move(nic.view); });
     std::ranges::sort(view.nics, {},
                       [](const NicView& nic) { return std::pair(nic.name.size(), nic.name); });
-    view.overlay = find_overlay();
     return view;
   }
 
@@ -57,43 +71,53 @@ class PodInspector {
     return found != pod_.links.end() ? &*found : nullptr;
   }
 
-  Result<NicView> look(const Listed& listed) {
+  Result<Looked> look(const Listed& listed) {
     const state::Record& record = listed.record;
-    NicView nic;
+    Looked looked;
+    NicView& nic = looked.view;
     nic.name = record.attachment.ifname;
     nic.attachment = record.attachment;
-    nic.journal = state::journal_path(options_.state_dir, record.attachment);
+    nic.journal = state::journal_path(looking_.options.state_dir, record.attachment);
     nic.master_name = record.master;
     nic.table = record.table;
     nic.is_busy = listed.is_busy;
     if (const net::Link* link = find_link(record.attachment)) {
       MVR_TRY(fill(nic, *link));
     }
+    list_routing(nic);
     MVR_TRY(fill_rdma(nic, record));
     list_gateways(pod_, record.ipam.value_or(cni::AddResult{}), nic);
     if (listed.is_busy) {
       nic.notes.emplace_back("a call is at work for it: not compared, nobody asked");
-      return nic;
+      return looked;
     }
-    judge(nic, record);
-    const auto policy = compare(nic, record);
-    ask(nic, policy);
-    return nic;
+    const bool is_read = read_conf(looked, record);
+    MVR_TRY(judge(looked, record));
+    if (is_read && nic.link && nic.master && record.is_complete && !is_renamed(nic)) {
+      verify_into(looked, record);
+    }
+    return looked;
   }
 
   /// Without a journal.
-  Result<NicView> look(const net::Link& link) {
-    NicView nic;
+  Result<Looked> look(const net::Link& link) {
+    Looked looked;
+    NicView& nic = looked.view;
     nic.name = link.name;
     nic.attachment.ifname = link.name;
     nic.table = find_table(link.name);
     MVR_TRY(fill(nic, link));
+    list_routing(nic);
     list_gateways(pod_, {}, nic);
-    nic.problems.push_back({"it has no journal: it cannot be compared, and gc does not know it",
-                            "DEL finds it without; look who has emptied " + options_.state_dir});
-    judge_master(nic);
-    ask(nic, cni::ProbePolicy::fail);
-    return nic;
+    if (looking_.has_journals) {
+      nic.problems.push_back(
+          {"it has no journal: it cannot be compared, and gc does not know it",
+           "DEL finds it without; look who has emptied " + looking_.options.state_dir});
+    } else {
+      nic.notes.emplace_back("not compared: no journal is read");
+    }
+    judge_master(nic, {});
+    return looked;
   }
 
   [[nodiscard]] std::uint32_t find_table(const std::string& oif) const {
@@ -114,6 +138,11 @@ class PodInspector {
         nic.addresses.push_back(address.prefix);
       }
     }
+    return {};
+  }
+
+  /// Rules stay when the NIC goes.
+  void list_routing(NicView& nic) const {
     for (const net::Route& route : pod_.routes) {
       if (nic.table != 0 && route.table == nic.table) {
         nic.routes.push_back(describe(route, pod_.name_of(route.nic)));
@@ -124,7 +153,6 @@ class PodInspector {
         nic.rules.push_back(describe(rule));
       }
     }
-    return {};
   }
 
   Result<void> fill_rdma(NicView& nic, const state::Record& record) {
@@ -143,81 +171,107 @@ class PodInspector {
     return {};
   }
 
-  static void judge(NicView& nic, const state::Record& record) {
-    if (!nic.link) {
-      nic.problems.push_back(
-          {"it is not in the pod any more: somebody has removed it",
-           "delete the pod, which makes it anew; macvlan-rdma gc undoes what is left"});
-      return;
-    }
-    if (!record.is_complete) {
-      nic.problems.push_back(
-          {"its ADD has not ended well, and is over",
-           "DEL or the next ADD undoes it; if neither comes, macvlan-rdma gc does"});
-    }
-    judge_master(nic);
-    if (nic.rdma && nic.rdma->is_found && !nic.rdma->is_active) {
-      nic.problems.push_back({"port " + std::to_string(nic.rdma->port) + " of RDMA device " +
-                                  nic.rdma->name + " is not active",
-                              "look at the link of " + nic.master_name + ": rdma link"});
-    }
-  }
-
-  static void judge_master(NicView& nic) {
-    if (!nic.master) {
-      nic.problems.push_back({"master " + nic.master_name + " is not to be found",
-                              "look for it on the node (ip link) and in the kernel's log"});
-    } else if (!nic.master->is_up) {
-      nic.problems.push_back({"master " + nic.master_name + " is down",
-                              "on the node: ip link set " + nic.master_name + " up"});
-    } else if (!nic.master->is_running) {
-      nic.problems.push_back({"master " + nic.master_name + " has no carrier",
-                              "look at its cable, transceiver and switch port"});
-    }
-  }
-
-  /// \return what ADD was to do about a silent gateway
-  cni::ProbePolicy compare(NicView& nic, const state::Record& record) const {
+  /// \return false if it cannot be read, which the NIC's view then says
+  bool read_conf(Looked& looked, const state::Record& record) const {
     if (!record.request) {
-      nic.notes.emplace_back("its configuration was too long for the journal: not compared");
-      return cni::ProbePolicy::fail;
+      looked.view.notes.emplace_back(
+          "its configuration was too long for the journal: not compared");
+      return false;
     }
     Log log;
     log.set_level(LogLevel::error);
     Timeline timeline(log, "");
-    const cni::Environment none;
     const Budget budget = Budget::grace(kComparing);
-    const std::string& config = record.request->config;
-    const RecordedCall recorded({none, {}, config, budget, log, timeline, {}}, record);
-    auto parsed = read_config(recorded.call().env, config);
+    const RecordedCall recorded({{}, {}, record.request->config, budget, log, timeline, {}},
+                                record);
+    auto parsed = read_config(recorded.call().env, record.request->config);
     if (!parsed) {
-      nic.problems.push_back({"its configuration cannot be read: " + parsed.error().msg,
-                              "see the journal, " + nic.journal});
-      return cni::ProbePolicy::fail;
+      looked.view.problems.push_back({"its configuration cannot be read: " + parsed.error().msg,
+                                      "see the journal, " + looked.view.journal});
+      return false;
     }
-    parsed->conf.state_dir = options_.state_dir;
-    const bool is_comparable = nic.link && record.is_complete;
-    if (is_comparable) {
-      verify_into(nic, {recorded.call().env, parsed->conf, config, budget, log, timeline, {}},
-                  record);
-    }
-    return parsed->conf.gateway_probe.policy;
+    looked.conf = std::move(parsed->conf);
+    looked.conf.state_dir = looking_.options.state_dir;
+    return true;
   }
 
-  void verify_into(NicView& nic, const Call& call, const state::Record& record) const {
+  Result<void> judge(Looked& looked, const state::Record& record) {
+    NicView& nic = looked.view;
+    if (!nic.link) {
+      const Where where = looked.conf.link_in_container ? Where::pod : Where::host;
+      nic.master = MVR_TRY(kernel_.read_link(where, net::IfIndex{record.master_index}));
+      nic.problems.push_back(explain_absence(
+          {.record = record,
+           .master = nic.master,
+           .namesake = MVR_TRY(kernel_.read_link(where, record.master)),
+           .is_heard_of = nic.master && MVR_TRY(is_heard_of(netns_.host, record))}));
+      return {};
+    }
+    judge_link(nic, record);
+    judge_master(nic, {record.master, looked.conf.master});
+    judge_rdma(nic);
+    return {};
+  }
+
+  void verify_into(Looked& looked, const state::Record& record) const {
+    Log log;
+    log.set_level(LogLevel::error);
+    Timeline timeline(log, "");
+    const Budget budget = Budget::grace(kComparing);
+    const std::string& config = record.request->config;
+    const RecordedCall recorded({{}, {}, config, budget, log, timeline, {}}, record);
+    cni::NetConf conf = looked.conf;
+    if (looked.view.master->name != record.master) {
+      conf.master = {looked.view.master->name};  // which has been told of
+    }
     const Made made{record.mac, 0, record.ipam.value_or(cni::AddResult{})};
-    if (auto found = verify(call, netns_, record, made)) {
-      nic.drift = *std::move(found);
+    auto found = verify({recorded.call().env, conf, config, budget, log, timeline, {}}, netns_,
+                        record, made);
+    if (found) {
+      looked.view.drift = *std::move(found);
     } else {
-      nic.problems.push_back(
+      looked.view.problems.push_back(
           {"cannot be compared with what ADD made: " + text_of(found.error()), kAnew});
     }
   }
 
-  void ask(NicView& nic, cni::ProbePolicy policy) const {
-    if (options_.is_probing) {
-      ask_gateways(netns_, kernel_, policy, asking_, nic);
+  void ask() {
+    std::vector<Asked> asked;
+    for (Looked& nic : nics_) {
+      if (!nic.view.is_busy) {
+        asked.push_back({&nic.view, nic.conf.gateway_probe.policy});
+      }
     }
+    if (looking_.options.is_probing) {
+      ask_gateways(netns_, looking_.asking, asked);
+    }
+  }
+
+  /// The NIC of ours that has been told to own main's default route, and is there; or "".
+  [[nodiscard]] std::string find_default_nic() const {
+    const auto found = std::ranges::find_if(nics_, [](const Looked& nic) {
+      return nic.view.link && nic.conf.default_route_nic == nic.view.name;
+    });
+    return found != nics_.end() ? found->view.name : "";
+  }
+
+  /// In which main's default was the overlay NIC's when the NICs came that are there.
+  static std::set<ip::Family> find_families(const std::vector<Listed>& listed) {
+    std::set<ip::Family> families;
+    for (const Listed& one : listed) {
+      if (one.record.is_complete && !one.is_busy) {
+        families.insert(one.record.default_families.begin(), one.record.default_families.end());
+      }
+    }
+    return families;
+  }
+
+  /// As the NICs' configurations call it.
+  [[nodiscard]] std::string overlay_name() const {
+    const std::string usual = cni::NetConf().overlay_nic;
+    const auto found = std::ranges::find_if(
+        nics_, [&](const Looked& nic) { return nic.conf.overlay_nic != usual; });
+    return found != nics_.end() ? found->conf.overlay_nic : usual;
   }
 
   /// Main's by the overlay NIC, as `ip route` says it; not what every interface has in IPv6.
@@ -235,7 +289,7 @@ class PodInspector {
   }
 
   [[nodiscard]] std::optional<OverlayView> find_overlay() const {
-    const auto overlay = plan::find_overlay(pod_, cni::NetConf().overlay_nic, "");
+    const auto overlay = plan::find_overlay(pod_, overlay_name(), "");
     if (!overlay) {
       return std::nullopt;
     }
@@ -249,20 +303,20 @@ class PodInspector {
     return view;
   }
 
-  const InspectOptions& options_;
+  const Looking& looking_;
   const Namespaces& netns_;
-  const Budget& asking_;
   plan::Kernel& kernel_;
   plan::PodState pod_;
+  std::vector<Looked> nics_ = {};
   std::vector<net::IfIndex> seen_ = {};
 };
 
 }  // namespace
 
-Result<PodView> inspect_pod(const InspectOptions& options, const Namespaces& netns,
-                            const std::vector<Listed>& listed, const Budget& asking) {
+Result<PodView> inspect_pod(const Looking& looking, const Namespaces& netns,
+                            const std::vector<Listed>& listed) {
   const auto kernel = MVR_TRY(plan::open_linux_kernel(netns.host, *netns.pod));
-  PodInspector inspector(options, netns, asking, *kernel, MVR_TRY(plan::observe_pod(*kernel)));
+  PodInspector inspector(looking, netns, *kernel, MVR_TRY(plan::observe_pod(*kernel)));
   return in(netns.pod->path, inspector.run(listed));
 }
 

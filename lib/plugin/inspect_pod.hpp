@@ -18,9 +18,15 @@ struct Listed {
   bool is_busy = false;
 };
 
+/// What is the same for all pods.
+struct Looking {
+  const InspectOptions& options;
+  const Budget& asking;      ///< the time that the gateways of all pods have together
+  bool has_journals = true;  ///< false: stateDir cannot be used, so that none is missed
+};
+
 /// \param listed the journals of the pod
-/// \param asking the time that all gateways have together
-Result<PodView> inspect_pod(const InspectOptions& options, const Namespaces& netns,
-                            const std::vector<Listed>& listed, const Budget& asking);
+Result<PodView> inspect_pod(const Looking& looking, const Namespaces& netns,
+                            const std::vector<Listed>& listed);
 
 }  // namespace mvr::plugin

@@ -71,6 +71,9 @@ state::Record make_record(const Attempt& a, const Ground& ground) {
   record.table = ground.place.table;
   record.ipam_type = a.call.conf.ipam_type;
   record.request = make_request(a.call);
+  if (ground.place.is_routed && ground.facts.overlay) {
+    record.default_families = plan::find_default_families(ground.facts.pod, *ground.facts.overlay);
+  }
   if (a.call.conf.vlan != 0) {
     record.vlan = {ground.facts.master.lower, static_cast<std::uint16_t>(a.call.conf.vlan)};
   }

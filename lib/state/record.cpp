@@ -98,6 +98,27 @@ void read_routes_if_there(const Json& json, const char* key, std::vector<net::Ro
   }
 }
 
+/// "mainDefault": [4, 6]
+Json format_families(const std::vector<ip::Family>& families) {
+  Json json = Json::array();
+  for (const ip::Family family : families) {
+    json.push_back(family == ip::Family::v4 ? 4 : 6);
+  }
+  return json;
+}
+
+void read_families_if_there(const Json& json, std::vector<ip::Family>& families, bool& is_whole) {
+  const auto field = json.find("mainDefault");
+  if (field == json.end()) {
+    return;
+  }
+  is_whole &= field->is_array() && !field->empty();
+  for (const Json& number : *field) {
+    is_whole &= number == 4 || number == 6;
+    families.push_back(number == 4 ? ip::Family::v4 : ip::Family::v6);
+  }
+}
+
 /// DEL removes the node's routes and puts the pod's defaults back: no others than ADD can mean.
 bool can_be_undone(const Record& record) {
   const auto is_node_route = [&](const net::Route& route) {
@@ -125,6 +146,9 @@ void format_extras(const Record& record, Json& json) {
   }
   if (!record.overlay_defaults.empty()) {
     json["overlayDefaults"] = format_routes(record.overlay_defaults);
+  }
+  if (!record.default_families.empty()) {
+    json["mainDefault"] = format_families(record.default_families);
   }
   if (record.mtu != 0) {
     json["mtu"] = record.mtu;
@@ -165,6 +189,7 @@ void read_extras(const Json& json, Record& record, bool& is_whole) {
   read_if_there(json, "hostRuleTable", record.host_rule_table, is_whole);
   read_routes_if_there(json, "nodeRoutes", record.node_routes, is_whole);
   read_routes_if_there(json, "overlayDefaults", record.overlay_defaults, is_whole);
+  read_families_if_there(json, record.default_families, is_whole);
   is_whole &= can_be_undone(record);
   if (const auto ipam = get<std::string>(json, "ipamResult")) {
     if (auto result = cni::parse_result(*ipam, kIpamVersion)) {

@@ -6,64 +6,14 @@
 #include <filesystem>
 
 #include "support/catch.hpp"
-#include "support/link_wanted.hpp"
+#include "support/inspecting.hpp"
 #include "support/namespaces.hpp"
 #include "support/refusal.hpp"
 #include "support/routing_world.hpp"
 #include "support/scenario_v6.hpp"
-#include "support/shell.hpp"
 #include "support/world.hpp"
 
 using namespace mvr::test;
-
-namespace {
-
-Output inspect(const std::vector<std::string>& options = {}) {
-  std::vector<std::string> argv{plugin_path(), "inspect", "--state-dir", std::string(kStateDir)};
-  argv.insert(argv.end(), options.begin(), options.end());
-  return run({.argv = std::move(argv), .env = {{"PATH", "/usr/bin:/bin"}}, .clean_env = true});
-}
-
-/// The document, with the exit status that belongs to it.
-json inspect_json(std::vector<std::string> options = {}) {
-  options.emplace_back("--json");
-  const Output output = inspect(options);
-  INFO(output.out << output.err);
-  const json document = json::parse(output.out, nullptr, false);
-  REQUIRE(document.is_object());
-  CHECK(output.err.empty());
-  CHECK(output.status == (document["healthy"] == true ? 0 : 1));
-  return document;
-}
-
-/// The only pod's only NIC.
-json only_nic(const json& document) {
-  REQUIRE(document["pods"].size() == 1);
-  REQUIRE(document["pods"][0]["nics"].size() == 1);
-  return document["pods"][0]["nics"][0];
-}
-
-/// What a NIC's problems say, one after the other.
-std::string problems_of(const json& nic) {
-  std::string text;
-  for (const json& problem : nic["problems"]) {
-    CHECK_FALSE(problem["remedy"].get<std::string>().empty());
-    text += problem["what"].get<std::string>() + '\n';
-  }
-  return text;
-}
-
-std::string journal_file() {
-  return std::filesystem::directory_iterator(kStateDir)->path().string();
-}
-
-struct PodWithNic : OnePod {
-  explicit PodWithNic(const json& patch = json::object()) : OnePod({.rails = 2}) {
-    add_or_fail(runtime, 1, patch);
-  }
-};
-
-}  // namespace
 
 TEST_CASE("inspect shows a pod as ip sees it", "[inspect]") {
   const PodWithNic world;
@@ -303,6 +253,7 @@ TEST_CASE("inspect says what is wrong with what it was asked for", "[inspect]") 
   expect({"--pid", "-1"}, 2, {"number of a process"});
   expect({"--pid", "1", "--all"}, 2, {"exclude each other"});
   expect({"--json", "--dot"}, 2, {"exclude each other"});
+  expect({"--state-dir", "run"}, 2, {"\"run\"", "absolute"});
   expect({"--state-dir", "/none"}, 1, {"/none", "no such directory"});
 }
 

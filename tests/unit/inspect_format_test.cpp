@@ -104,6 +104,11 @@ NodeView make_sick_node() {
   busy.name = "net4";
   busy.is_busy = true;
   node.pods[0].nics.insert(node.pods[0].nics.end(), {gone, stray, busy});
+  node.pods[0].problems = {
+      {"main's default route does not leave by eth0 any more: \"default via "
+       "172.16.11.254 dev net1\"",
+       "in the pod: ip route delete default via 172.16.11.254 dev net1; ip "
+       "route add default via 169.254.1.1 dev eth0"}};
   PodView bare;
   bare.path = "/run/netns/bare";
   node.pods.push_back(bare);
@@ -125,6 +130,7 @@ TEST_CASE("inspect shows a node on which all is well", "[inspect]") {
   check_golden("inspect/well.txt", format_text(node, Painter(false)));
   check_golden("inspect/well.json", format_json(node));
   check_golden("inspect/well.dot", format_dot(node));
+  check_golden("inspect/well-80.txt", format_text(node, Painter(false, 80)));
 }
 
 TEST_CASE("inspect shows all that is wrong", "[inspect]") {
@@ -133,6 +139,7 @@ TEST_CASE("inspect shows all that is wrong", "[inspect]") {
   check_golden("inspect/sick.txt", format_text(node, Painter(false)));
   check_golden("inspect/sick.json", format_json(node));
   check_golden("inspect/sick.dot", format_dot(node));
+  check_golden("inspect/sick-80.txt", format_text(node, Painter(false, 80)));
 }
 
 TEST_CASE("inspect shows a node without NICs", "[inspect]") {
@@ -151,6 +158,38 @@ TEST_CASE("colours change nothing but the colour", "[inspect]") {
   CHECK(coloured == format_text(make_sick_node(), Painter(false)));
 }
 
+TEST_CASE("what is shown on a terminal is no wider", "[inspect]") {
+  for (const std::size_t width : {80U, 100U, 120U}) {
+    std::string text = format_text(make_sick_node(), Painter(false, width));
+    for (std::size_t end = 0; (end = text.find('\n')) != std::string::npos;
+         text.erase(0, end + 1)) {
+      INFO(text.substr(0, end));
+      CHECK(width_of(text.substr(0, end)) <= width);
+    }
+  }
+}
+
+TEST_CASE("a gateway stands beside the address that asks it", "[inspect]") {
+  NodeView node = make_node();
+  NicView& nic = node.pods[0].nics[0];
+  nic.addresses = {*ip::Prefix::parse("172.16.11.10/24"), *ip::Prefix::parse("10.99.0.7/24"),
+                   *ip::Prefix::parse("10.98.0.7/24")};
+  nic.gateways = {make_gateway("10.99.0.7", "10.99.0.1"), make_gateway("10.98.0.7", "10.98.0.1"),
+                  make_gateway("10.98.0.7", "10.98.0.2"), make_gateway("10.1.1.1", "10.1.1.2")};
+  const std::string text = format_text(node, Painter(false));
+  const auto line_with = [&](const std::string& words) {
+    const std::size_t at = text.find(words);
+    REQUIRE(at != std::string::npos);
+    const std::size_t begin = text.rfind('\n', at) + 1;
+    return text.substr(begin, text.find('\n', at) - begin);
+  };
+  CHECK(line_with("172.16.11.10/24").find("0.34 ms") == std::string::npos);
+  CHECK(line_with("10.99.0.7/24").find("10.99.0.1 ") != std::string::npos);
+  CHECK(line_with("10.98.0.7/24").find("10.98.0.1 ") != std::string::npos);
+  CHECK(line_with("10.98.0.2 ").find("/24") == std::string::npos);
+  CHECK(line_with("10.1.1.2 ").find("/24") == std::string::npos);
+}
+
 TEST_CASE("what is wrong anywhere makes the node unwell", "[inspect]") {
   NodeView node = make_node();
   SECTION("drift") {
@@ -158,6 +197,9 @@ TEST_CASE("what is wrong anywhere makes the node unwell", "[inspect]") {
   }
   SECTION("a problem") {
     node.pods[0].nics[0].problems = {{"a", "b"}};
+  }
+  SECTION("a problem of the pod") {
+    node.pods[0].problems = {{"a", "b"}};
   }
   SECTION("a journal without a pod") {
     node.lost = {{{"n", "c", "i"}, "", "", false, {"a", "b"}}};
@@ -173,5 +215,16 @@ TEST_CASE("a table has aligned columns and no empty ones", "[inspect]") {
   table.add({{"µµµ"}, {}, {"x"}});
   table.add({{"b", Colour::bad}, {}, {}});
   CHECK(table.format(Painter(false), " ") == " A    LONG\n µµµ  x\n b\n");
+  CHECK(table.format(Painter(false, 10), " ") == table.format(Painter(false), " "));
   CHECK(table.format(Painter(true), " ").find("\x1b[31mb\x1b[0m\n") != std::string::npos);
+}
+
+TEST_CASE("a table that is too wide is several", "[inspect]") {
+  Table table({"NAME", "ONE", "TWO", "STATE"});
+  table.add({{"a"}, {"11111"}, {"22222"}, {"ok"}});
+  table.add({{}, {}, {"33333"}, {}});
+  CHECK(table.format(Painter(false, 20), "") ==
+        "NAME  STATE  ONE\na     ok     11111\n\nNAME  TWO\na     22222\n      33333\n");
+  CHECK(table.format(Painter(false, 26), "") ==
+        "NAME  ONE    TWO    STATE\na     11111  22222  ok\n             33333\n");
 }

@@ -219,6 +219,22 @@ TEST_CASE("only the overlay NIC's defaults of the families that are taken go", "
   CHECK(find_overlay_defaults(facts.pod, *facts.overlay).size() == 3);
 }
 
+TEST_CASE("the best default of main tells whose a family is", "[default-nic]") {
+  World world = node_world();
+  const auto families = [&] {
+    const Facts facts = observed(world);
+    return find_default_families(facts.pod, *facts.overlay);
+  };
+  CHECK(families() == std::vector{ip::Family::v4, ip::Family::v6});
+  world.pod_links.push_back(ethernet(9, "tun0"));
+  net::Route others = foreign_route("::/0", "fd00:9::9", net::IfIndex{9});
+  others.metric = 7;
+  world.pod_routes.push_back(others);
+  CHECK(families() == std::vector{ip::Family::v4});
+  std::erase_if(world.pod_routes, [](const net::Route& r) { return r.dst.is_default(); });
+  CHECK(families().empty());
+}
+
 TEST_CASE("the overlay's table keeps all defaults when main has lost them", "[default-nic]") {
   World world = node_world();
   std::erase_if(world.pod_routes, [](const net::Route& r) { return r.dst.is_default(); });

@@ -35,6 +35,7 @@ Record full_record() {
   record.pod = "default/train-0";
   record.device_info_file = "/var/run/k8s.cni.cncf.io/devinfo/cni/train-0-net1.json";
   record.mac = mvr::ip::Mac::parse("02:00:5e:10:00:01");
+  record.default_families = {mvr::ip::Family::v4, mvr::ip::Family::v6};
   record.request = {"{\n  \"name\": \"gpu1-macvlan\"\n}\n", "/opt/cni/bin", "IgnoreUnknown=1"};
   return record;
 }
@@ -51,6 +52,14 @@ TEST_CASE("a record is read back as it was written", "[journal]") {
   record.ipam.reset();
   CHECK(parse_record(format_record(record)) == record);
   CHECK(parse_record(format_record(Record{})) == Record{});
+}
+
+TEST_CASE("a record with families that are none is none", "[journal]") {
+  for (const Json& families : {Json(4), Json("4"), Json{4, 5}, Json{"6"}, Json{{"a", 4}}}) {
+    Json json = json_of(full_record());
+    json["mainDefault"] = families;
+    CHECK_FALSE(parse_record(json.dump()));
+  }
 }
 
 TEST_CASE("a record is one line of JSON", "[journal]") {
@@ -70,7 +79,7 @@ TEST_CASE("a record without one of its fields is none", "[journal]") {
   const Json whole = json_of(full_record());
   for (const auto& [key, value] : whole.items()) {
     const bool is_needed = key != "ipamResult" && key != "pod" && key != "deviceInfoFile" &&
-                           key != "request" && key != "mac";
+                           key != "request" && key != "mac" && key != "mainDefault";
     Json cut = whole;
     cut.erase(key);
     INFO(key);
@@ -94,11 +103,13 @@ TEST_CASE("a record of before RDMA was known is read", "[journal]") {
   old.erase("deviceInfoFile");
   old.erase("request");
   old.erase("mac");
+  old.erase("mainDefault");
   Record expected = full_record();
   expected.pod.clear();
   expected.device_info_file.clear();
   expected.request.reset();
   expected.mac.reset();
+  expected.default_families.clear();
   CHECK(parse_record(old.dump()) == expected);
 }
 

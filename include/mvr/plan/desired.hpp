@@ -92,6 +92,9 @@ DesiredShared plan_shared(const cni::NetConf& conf, const Facts& facts, const Pl
 /// Main's default routes by the overlay NIC.
 std::vector<net::Route> find_overlay_defaults(const PodState& pod, const Overlay& overlay);
 
+/// The families in which main's best default route leaves by the overlay NIC.
+std::vector<ip::Family> find_default_families(const PodState& pod, const Overlay& overlay);
+
 /// What the node is given for a NIC with `hostRuleTable`: a rule for each family, a route for each
 /// address. Empty without it. Fails with Code::routing if the node does not reach the overlay NIC
 /// directly in a family in which the NIC has an address.

@@ -80,6 +80,7 @@ struct PodView {
   net::NetnsId id;
   std::optional<OverlayView> overlay;
   std::vector<NicView> nics;
+  std::vector<Problem> problems;  ///< of no single NIC: main's default route
 };
 
 /// A journal whose pod is not to be found.
@@ -93,8 +94,8 @@ struct LostView {
 
 struct NodeView {
   std::string state_dir;
-  std::vector<PodView> pods;
-  std::vector<LostView> lost;
+  std::vector<PodView> pods;   ///< by name, then by container
+  std::vector<LostView> lost;  ///< likewise
   std::vector<Problem> problems;
 };
 
@@ -106,12 +107,13 @@ struct InspectOptions {
   bool is_probing = true;  ///< ask the gateways, from inside the pods
 };
 
-/// Looks, and changes nothing. Fails where nothing can be seen: Code::bad_netns for the path,
-/// Code::io for the journals' directory.
+/// Looks, and changes nothing. Fails where nothing can be seen: Code::bad_netns for the path. A
+/// stateDir that cannot be used is a problem of the node, whose NICs are shown without journals.
 Result<NodeView> inspect(const InspectOptions& options);
 
 /// True if there is no problem and no drift.
 bool is_healthy(const NicView& nic);
+bool is_healthy(const PodView& pod);
 bool is_healthy(const NodeView& node);
 
 }  // namespace mvr::plugin

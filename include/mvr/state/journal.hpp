@@ -70,7 +70,10 @@ struct Record {
   std::uint32_t host_rule_table = 0;         ///< on the node; 0 = none
   std::vector<net::Route> node_routes;       ///< in that table, made or about to be
   std::vector<net::Route> overlay_defaults;  ///< main's before this NIC took it over
-  std::optional<Request> request;            ///< nothing if it was too long to be kept
+  /// In which the overlay NIC owned main's default when ADD came; nothing for a NIC without a
+  /// table.
+  std::vector<ip::Family> default_families;
+  std::optional<Request> request;  ///< nothing if it was too long to be kept
 
   bool operator==(const Record&) const = default;
 };
