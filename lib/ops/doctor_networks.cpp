@@ -46,7 +46,7 @@ Diagnoses read_networks(const std::string& path, std::vector<cni::NetConf>& netw
     }
   }
   if (manifest.networks.empty() && all.empty()) {
-    all.push_back(make_problem(path, "there is no configuration of " + std::string(kOurType)));
+    all.push_back(make_problem(path, explain_none(findings)));
   }
   return all;
 }

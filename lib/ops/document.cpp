@@ -196,9 +196,10 @@ class Reader {
       const std::string key = events_.text();
       const std::string place = pointer + '/' + escape_key(key);
       if (object.contains(key)) {
-        return fail(at(events_.place(), "the key \"" + printable(key) +
-                                            "\" is there already, in line " +
-                                            std::to_string(document_.places[place].line)));
+        document_.repeats.push_back(
+            at(events_.place(), "the key \"" + printable(key) + "\" is there already, in line " +
+                                    std::to_string(document_.places[place].line)));
+        forget(place);
       }
       document_.places[place] = events_.place();
       MVR_TRY(events_.next());
@@ -207,9 +208,31 @@ class Reader {
     return object;
   }
 
+  /// What stands below a key whose value another one replaces.
+  void forget(const std::string& place) {
+    const auto is_below = [&](const auto& entry) { return entry.first.starts_with(place + '/'); };
+    std::erase_if(document_.places, is_below);
+    std::erase_if(document_.sources,
+                  [&](const auto& entry) { return entry.first == place || is_below(entry); });
+  }
+
   Events& events_;
   Document& document_;
 };
+
+Result<void> read_all_into(std::vector<Document>& documents, std::string_view text) {
+  Events events(text);
+  while (MVR_TRY(events.next()) != YAML_STREAM_END_EVENT) {
+    if (events.event().type != YAML_DOCUMENT_START_EVENT) {
+      continue;  // the stream's start, a document's end
+    }
+    MVR_TRY(events.next());
+    Document document;
+    document.value = MVR_TRY(Reader(events, document).read("", 0));
+    documents.push_back(std::move(document));
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -221,19 +244,23 @@ Place Document::place_of(std::string pointer) const {
   return found != places.end() ? found->second : Place{1, 1};
 }
 
-Result<std::vector<Document>> parse_documents(std::string_view text) {
-  Events events(text);
-  std::vector<Document> documents;
-  while (MVR_TRY(events.next()) != YAML_STREAM_END_EVENT) {
-    if (events.event().type != YAML_DOCUMENT_START_EVENT) {
-      continue;  // the stream's start, a document's end
-    }
-    MVR_TRY(events.next());
-    Document document;
-    document.value = MVR_TRY(Reader(events, document).read("", 0));
-    documents.push_back(std::move(document));
+Stream read_documents(std::string_view text) {
+  Stream stream;
+  if (auto done = read_all_into(stream.documents, text); !done) {
+    stream.error = std::move(done).error();
   }
-  return documents;
+  return stream;
+}
+
+Result<std::vector<Document>> parse_documents(std::string_view text) {
+  Stream stream = read_documents(text);
+  for (const Document& document : stream.documents) {
+    if (!document.repeats.empty()) {
+      return fail(document.repeats.front());
+    }
+  }
+  return stream.error ? fail(*std::move(stream.error))
+                      : Result<std::vector<Document>>(std::move(stream.documents));
 }
 
 }  // namespace mvr::ops

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,15 +34,27 @@ struct Document {
   nlohmann::json value;
   std::map<std::string, Place> places;
   std::map<std::string, Source> sources;  ///< by JSON pointer
+  std::vector<Error>
+      repeats;  ///< "line 3: …", of each key that is there twice; the last one counts
 
   /// Of the value or, if that is not there, of the nearest one around it.
   [[nodiscard]] Place place_of(std::string pointer) const;
 };
 
+/// What could be read of a text: the documents before the first error, if there is one.
+struct Stream {
+  std::vector<Document> documents;
+  std::optional<Error> error;
+};
+
 /// Reads all documents of a text; JSON is YAML. Plain scalars are null, booleans and numbers as in
 /// the core schema of YAML 1.2, everything else is a string.
-/// Fails with Code::decode and "line 3: …": no YAML, a key that is there twice, an alias (for which
-/// nobody knows how much it stands), more than 64 levels.
+/// Errors are Code::decode and "line 3: …": no YAML, an alias (for which nobody knows how much it
+/// stands), more than 64 levels.
+Stream read_documents(std::string_view text);
+
+/// The same for who needs all of it: fails with the first error, or with the first key that is
+/// there twice.
 Result<std::vector<Document>> parse_documents(std::string_view text);
 
 }  // namespace mvr::ops

@@ -35,22 +35,20 @@ class ManifestReader {
   explicit ManifestReader(std::vector<Finding>& findings) : findings_(findings) {}
 
   void read_file(const InputFile& file) {
-    auto documents = parse_documents(file.text);
-    if (!documents) {
-      const auto [line, text] = split_line(documents.error().msg);
-      findings_.push_back({Severity::problem, file.name, line, "", text});
-      return;
-    }
-    bool is_empty = true;
-    for (Document& document : *documents) {
-      is_empty = is_empty && document.value.is_null();
+    Stream stream = read_documents(file.text);
+    manifest_.is_empty = !stream.error;
+    for (Document& document : stream.documents) {
+      manifest_.is_empty = manifest_.is_empty && document.value.is_null();
+      report_lines(file, document.repeats);
       Origin origin;
       origin.file = file.name;
       origin.document = std::make_shared<const Document>(std::move(document));
-      read_document(origin, file, documents->size());
+      read_document(origin, file, stream.documents.size());
     }
-    report_others();
-    if (is_empty) {
+    if (stream.error) {
+      report_lines(file, {*std::move(stream.error)});
+    }
+    if (manifest_.is_empty) {
       findings_.push_back({Severity::problem, file.name, 0, "", "is empty"});
     }
   }
@@ -58,6 +56,14 @@ class ManifestReader {
   Manifest take() { return std::move(manifest_); }
 
  private:
+  /// Errors of the form "line 3: …".
+  void report_lines(const InputFile& file, const std::vector<Error>& errors) {
+    for (const Error& error : errors) {
+      const auto [line, text] = split_line(error.msg);
+      findings_.push_back({Severity::problem, file.name, line, "", text});
+    }
+  }
+
   void refuse(const Origin& origin, const std::string& text, const std::string& below = "") {
     findings_.push_back(origin.find(Severity::problem, text, below));
   }
@@ -78,11 +84,12 @@ class ManifestReader {
       read_kind(origin, value);
     } else {
       check_json(origin, file, documents);
+      manifest_.is_bare = find_value(value, "plugins") == nullptr;
       read_configuration(origin, value);
     }
   }
 
-  /// Runtimes read configurations of their own directory as JSON.
+  /// Runtimes read configurations of their own directory as JSON: what is none fails ADD.
   void check_json(const Origin& origin, const InputFile& file, std::size_t documents) {
     const auto parsed = cni::parse_json(file.text);
     if (parsed) {
@@ -94,7 +101,8 @@ class ManifestReader {
       finding.line = line_of_byte(file.text, parsed.error().msg);
       findings_.push_back(finding);
     } else {
-      warn(origin, "a runtime reads a file with a configuration as JSON, and this is none");
+      refuse(origin, "a runtime reads a file with a configuration as JSON, and this is " +
+                         parsed.error().msg);
     }
   }
 
@@ -124,17 +132,7 @@ class ManifestReader {
     if (is_meant) {
       refuse(origin, what + kExpected, "/kind");
     } else {
-      others_.push_back(origin.find(Severity::problem, what, "/kind"));
-    }
-  }
-
-  /// Of a file without any network they are what is wrong with it.
-  void report_others() {
-    const bool has_networks = !manifest_.definitions.empty() || !manifest_.networks.empty();
-    for (Finding& other : others_) {
-      other.severity = has_networks ? Severity::warning : Severity::problem;
-      other.text += has_networks ? ": is no network, passed over" : kExpected;
-      findings_.push_back(std::move(other));
+      warn(origin, what + ": is no network, passed over", "/kind");
     }
   }
 
@@ -285,7 +283,6 @@ class ManifestReader {
       ": expected NetworkAttachmentDefinition, or a List of them";
 
   std::vector<Finding>& findings_;
-  std::vector<Finding> others_;
   Manifest manifest_;
 };
 
@@ -296,16 +293,17 @@ Origin origin_inside(const Origin& string, const Source* source, const std::stri
   Origin inside{string.file, string.object, nullptr, "", 0, string.line_of()};
   inside.least_line = source != nullptr ? source->line : inside.least_line;
   const bool has_lines = source != nullptr && !source->text.empty();
-  auto documents = parse_documents(has_lines ? source->text : text);
-  if (!documents) {
-    const auto [line, problem] = split_line(documents.error().msg);
-    if (problem.find("is there already") != std::string::npos) {
+  Stream stream = read_documents(has_lines ? source->text : text);
+  for (const Document& document : stream.documents) {
+    for (const Error& repeat : document.repeats) {
+      const auto [line, problem] = split_line(repeat.msg);
       findings.push_back(
           inside.find(Severity::problem, problem.substr(0, problem.find(", in line"))));
       findings.back().line += has_lines ? line - 1 : 0;
     }
-  } else if (documents->size() == 1 && has_lines) {
-    inside.document = std::make_shared<const Document>(std::move(documents->front()));
+  }
+  if (!stream.error && stream.documents.size() == 1 && has_lines) {
+    inside.document = std::make_shared<const Document>(std::move(stream.documents.front()));
     inside.lines_before = source->line - 1;
   }
   return inside;
@@ -338,6 +336,15 @@ std::pair<int, std::string> split_line(const std::string& message) {
   const auto line =
       parse_number<int>(std::string_view(message).substr(kLine.size(), colon - kLine.size()));
   return {line.value_or(0), message.substr(colon + 2)};
+}
+
+std::string explain_none(const std::vector<Finding>& findings) {
+  std::string text = "holds no network of this plugin";
+  for (const Finding& finding : findings) {
+    text += "; " + (finding.line > 0 ? "line " + std::to_string(finding.line) + ": " : "") +
+            finding.text;
+  }
+  return text;
 }
 
 std::optional<Embedded> read_embedded(const Origin& string, const std::string& text,

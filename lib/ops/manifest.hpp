@@ -60,10 +60,15 @@ struct Definition {
 struct Manifest {
   std::vector<Network> networks;
   std::vector<Definition> definitions;
+  bool is_empty = false;  ///< there is no document
+  bool is_bare = false;   ///< there is a configuration by itself, which ADD gets as it is
 };
 
 /// All that is in a file. What cannot be read, or is something else, becomes a finding.
 Manifest read_manifest(const InputFile& file, std::vector<Finding>& findings);
+
+/// For who needs one: "holds no network of this plugin; line 2: …". \param findings of the file
+std::string explain_none(const std::vector<Finding>& findings);
 
 /// The value of a string of JSON, as `spec.config` of a NetworkAttachmentDefinition is one, and the
 /// origin of that value.

@@ -31,6 +31,28 @@ std::vector<InputFile> read_files(const std::vector<std::string>& names,
   return files;
 }
 
+/// Of files that hold networks and others some may hold the others only; but somebody who has
+/// nothing judged at all is to know that.
+void check_any(const std::vector<InputFile>& files, const std::vector<Manifest>& manifests,
+               std::vector<Finding>& findings) {
+  const auto has_something = [](const Manifest& manifest) {
+    return manifest.is_empty || !manifest.networks.empty() || !manifest.definitions.empty();
+  };
+  if (std::ranges::any_of(manifests, has_something)) {
+    return;
+  }
+  for (const InputFile& file : files) {
+    const bool is_told = std::ranges::any_of(findings, [&](const Finding& finding) {
+      return finding.file == file.name && finding.severity == Severity::problem;
+    });
+    if (!is_told) {
+      findings.push_back({Severity::problem, file.name, 0, "",
+                          "holds no network: neither a " + std::string(kNetworkKind) +
+                              " nor a configuration of type " + kOurType});
+    }
+  }
+}
+
 int run(const Arguments& arguments) {
   std::vector<Finding> unread;
   const std::vector<InputFile> files = read_files(arguments.operands, unread);
@@ -63,9 +85,10 @@ Report validate(const std::vector<InputFile>& files, const std::optional<InputFi
   report.files = files.size();
   std::vector<ReadNetwork> networks;
   std::vector<Definition> definitions;
+  std::vector<Manifest> manifests;
   for (const InputFile& file : files) {
-    Manifest manifest = read_manifest(file, report.findings);
-    std::ranges::move(manifest.definitions, std::back_inserter(definitions));
+    const Manifest& manifest = manifests.emplace_back(read_manifest(file, report.findings));
+    std::ranges::copy(manifest.definitions, std::back_inserter(definitions));
     report.networks += manifest.networks.size();
     for (const Network& network : manifest.networks) {
       if (auto read = check_network(network, defaults ? &*defaults : nullptr, report.findings)) {
@@ -74,6 +97,7 @@ Report validate(const std::vector<InputFile>& files, const std::optional<InputFi
     }
   }
   check_together(networks, definitions, report.findings);
+  check_any(files, manifests, report.findings);
   put_in_order(report.findings);
   return report;
 }

@@ -44,6 +44,24 @@ TEST_CASE("plain scalars have types, quoted ones are strings", "[document]") {
   CHECK(read_one("config: |\n  {\n    \"a\": 1\n  }\n").value.at("config") == "{\n  \"a\": 1\n}\n");
 }
 
+TEST_CASE("a key that is there twice hides nothing", "[document]") {
+  const auto stream = mvr::ops::read_documents("a: {x: |\n  1\n  2\n}\nb: 1\na:\n  y: 2\nb: 3\n");
+  CHECK(stream.error);  // "|" is nothing inside braces
+  const auto read =
+      mvr::ops::read_documents("a:\n  x: '1\n    2'\nb: 1\na:\n  y: 2\nb: 3\n---\n*c");
+  REQUIRE(read.documents.size() == 1);
+  const Document& document = read.documents[0];
+  CHECK(document.value == json{{"a", {{"y", 2}}}, {"b", 3}});
+  REQUIRE(document.repeats.size() == 2);
+  CHECK(document.repeats[0].msg == "line 5: the key \"a\" is there already, in line 1");
+  CHECK(document.repeats[1].msg == "line 7: the key \"b\" is there already, in line 4");
+  CHECK(document.place_of("/a/y").line == 6);
+  CHECK(document.place_of("/a/x").line == 5);
+  CHECK(document.sources.empty());
+  REQUIRE(read.error);
+  CHECK(read.error->msg.starts_with("line 9: aliases"));
+}
+
 TEST_CASE("each value has its place", "[document]") {
   const Document document = read_one("a: 1\nlist:\n  - x\n  - b/c~d: 2\n");
   CHECK(document.place_of("/a").line == 1);

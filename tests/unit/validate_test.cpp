@@ -97,7 +97,8 @@ TEST_CASE("validate refuses what is no manifest", "[validate]") {
        {"{\"name\": \"a\"}", "file:1: a: type: is missing"},
        {"{\"type\": \"macvlan-rdma\",\n}", "file:2: not JSON: byte 26"},
        {"apiVersion: v1\n", "file:1: has no kind: expected NetworkAttachmentDefinition"},
-       {"apiVersion: v1\nkind: Pod\n", "file:2: kind \"Pod\": expected NetworkAttachment"},
+       {"apiVersion: v1\nkind: Pod\n", "file: holds no network: neither a NetworkAttachment"},
+       {R"({"name": "a", "plugins": [{"type": "tuning"}]})", "file: holds no network"},
        {"kind: List\n", "file:1: items: must be a list"},
        {"kind: SpiderMultusConfig\n", "\"macvlan-rdma migrate\""}}));
   const Report report = judge(text);
@@ -107,14 +108,48 @@ TEST_CASE("validate refuses what is no manifest", "[validate]") {
   CHECK(report.count(Severity::problem) >= 1);
 }
 
-TEST_CASE("validate warns of a configuration that is no JSON", "[validate]") {
+TEST_CASE("validate passes over other objects, wherever they are", "[validate]") {
+  const InputFile pod{"pod.yaml", "apiVersion: v1\nkind: Pod\n"};
+  const std::string passed = "pod.yaml:2: warning: kind \"Pod\": is no network, passed over";
+  CHECK(text_of(validate({pod, input("good.yaml")}, std::nullopt)) ==
+        join_lines({passed, "2 files, 1 network: no problems, 1 warning"}));
+  CHECK(text_of(validate({pod}, std::nullopt)) ==
+        join_lines({"pod.yaml: holds no network: neither a NetworkAttachmentDefinition nor a "
+                    "configuration of type macvlan-rdma",
+                    passed, "1 file, 0 networks: 1 problem, 1 warning"}));
+}
+
+TEST_CASE("validate goes on behind a key that is there twice", "[validate]") {
+  const Report report = judge(
+      "{\"cniVersion\": \"1.0.0\", \"name\": \"a\",\n\"mtu\": 1,\n\"type\": \"macvlan-rdma\",\n"
+      "\"mtu\": \"x\",\n\"vlan\": 4095,\n\"vlan\": 4095}\n");
+  CHECK(text_of(report) == join_lines({"file:4: the key \"mtu\" is there already, in line 2",
+                                       "file:4: a: mtu \"x\": must be an integer from 0 to 65535",
+                                       "file:6: the key \"vlan\" is there already, in line 5",
+                                       "file:6: a: vlan 4095: must be an integer from 0 to 4094",
+                                       "1 file, 1 network: 4 problems"}));
+}
+
+TEST_CASE("validate judges the documents before one that is no YAML", "[validate]") {
+  const Report report =
+      judge(read_golden("validate/good.yaml") + "---\nkind: Secret\n---\na: 1\n\tb: 2\n");
+  CHECK(report.networks == 1);
+  CHECK(report.count(Severity::problem) == 1);
+  CHECK(report.count(Severity::warning) == 1);
+}
+
+TEST_CASE("validate refuses a configuration that is no JSON, as ADD does", "[validate]") {
+  const std::string config = R"({"cniVersion": "1.0.0", "name": "a", "type": "macvlan-rdma"})";
+  CHECK(text_of(judge("\xef\xbb\xbf" + config)) ==
+        join_lines({"file:1: a runtime reads a file with a configuration as JSON, and this is not "
+                    "JSON: byte 1 begins a byte order mark",
+                    "1 file, 1 network: 1 problem"}));
   const Report report = judge("cniVersion: 1.0.0\nname: a\ntype: macvlan-rdma\nmtu: x\n");
-  CHECK(
-      text_of(report) ==
-      join_lines({"file:1: warning: a runtime reads a file with a configuration as JSON, and this "
-                  "is none",
-                  "file:4: a: mtu \"x\": must be an integer from 0 to 65535",
-                  "1 file, 1 network: 1 problem, 1 warning"}));
+  CHECK(text_of(report) ==
+        join_lines({"file:1: a runtime reads a file with a configuration as JSON, and this is not "
+                    "JSON: byte 1, at the end of \"c\"",
+                    "file:4: a: mtu \"x\": must be an integer from 0 to 65535",
+                    "1 file, 1 network: 2 problems"}));
 }
 
 TEST_CASE("validate shows no escapes of others", "[validate]") {
