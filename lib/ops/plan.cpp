@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // `plan`: what ADD would do.
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 
 #include <nlohmann/json.hpp>
 
-#include "cni/json.hpp"
 #include "mvr/base/text.hpp"
 #include "mvr/plugin/plan_add.hpp"
 #include "ops/commands.hpp"
@@ -58,7 +59,7 @@ Result<void> read_addresses(const Arguments& arguments, PlanRequest& request) {
 }
 
 /// What a runtime makes of a file: of a NetworkAttachmentDefinition or a list its one plugin of
-/// ours. Everything else is for the plugin itself to refuse.
+/// ours. A configuration by itself goes to the plugin as it is, which may refuse it.
 Result<std::string> read_config(const std::string& name) {
   std::string text = MVR_TRY(read_input(name));
   std::vector<Finding> findings;
@@ -68,10 +69,13 @@ Result<std::string> read_config(const std::string& name) {
                                       std::to_string(manifest.networks.size()) +
                                       " networks; a NIC is of one");
   }
-  const auto plain = cni::parse_object(text);
-  const bool is_plain = plain && cni::find_value(*plain, "type") != nullptr;
-  return is_plain || manifest.networks.empty() ? std::move(text)
-                                               : manifest.networks.front().config.dump();
+  if (manifest.is_bare) {
+    return text;
+  }
+  if (manifest.networks.empty()) {
+    return fail(Code::bad_config, "--config " + printable(name) + ": " + explain_none(findings));
+  }
+  return manifest.networks.front().config.dump();
 }
 
 Result<PlanRequest> read_request(const Arguments& arguments) {
@@ -128,15 +132,31 @@ int refuse(const Arguments& arguments, const std::string& ifname, const Error& e
   return kFailed;
 }
 
+int misuse(const std::string& what) {
+  print_err("macvlan-rdma plan: " + make_line(what) + "\nTry \"macvlan-rdma plan --help\".\n");
+  return kUsage;
+}
+
 int run(const Arguments& arguments) {
   const auto request = read_request(arguments);
   if (!request) {
+    if (request.error().code != Code::io) {
+      return misuse(request.error().msg);
+    }
     print_err("macvlan-rdma plan: " + request.error().msg + '\n');
-    return request.error().code == Code::io ? kFailed : kUsage;
+    return kFailed;
+  }
+  if (::geteuid() != 0) {
+    print_err(
+        "macvlan-rdma plan: must be run as root: it looks into the pod's network namespace\n");
+    return kFailed;
   }
   const auto plan = plugin::plan_add(*request);
   if (!plan) {
     return refuse(arguments, request->ifname, plan.error());
+  }
+  if (!plan->misuse.empty()) {
+    return misuse(plan->misuse);
   }
   if (arguments.has("json")) {
     return print_out(write_json(to_json(*plan))) ? kDone : kFailed;

@@ -65,8 +65,12 @@ Result<Plan> plan_add(const PlanRequest& request) {
   log.set_level(LogLevel::warn);
   log.divert([&](LogLevel, std::string_view text) { plan.warnings.emplace_back(text); });
   Timeline timeline(log, "");
-  const Rehearsal rehearsal{MVR_TRY(plan_lease(request, parsed.conf)),
-                            [&](std::string_view with, const std::string& what) {
+  auto lease = MVR_TRY(plan_lease(request, parsed.conf));
+  plan.misuse = find_misuse(request, parsed.conf, lease);
+  if (!plan.misuse.empty()) {
+    return plan;
+  }
+  const Rehearsal rehearsal{std::move(lease), [&](std::string_view with, const std::string& what) {
                               plan.deeds.push_back({std::string(with), what});
                             }};
   const auto print = [&](const std::string&) -> Result<void> {

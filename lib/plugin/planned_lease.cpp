@@ -85,9 +85,7 @@ cni::IpConfig make_ip(const PlanRequest& request, const Json& ipam, const ip::Pr
 
 Result<cni::AddResult> plan_lease(const PlanRequest& request, const cni::NetConf& conf) {
   if (conf.ipam_type.empty()) {
-    return request.addresses.empty()
-               ? Result<cni::AddResult>(cni::AddResult{})
-               : fail(Code::bad_config, "an address for a NIC without ipam, which is layer 2 only");
+    return cni::AddResult{};
   }
   const Json document = MVR_TRY(cni::parse_object(request.config));
   const Json ipam = member_of(document, "ipam");
@@ -96,13 +94,20 @@ Result<cni::AddResult> plan_lease(const PlanRequest& request, const cni::NetConf
   for (const ip::Prefix& address : request.addresses) {
     lease.ips.push_back(make_ip(request, ipam, address));
   }
-  if (lease.ips.empty()) {
-    return fail(Code::bad_config,
-                "ipam.type \"" + conf.ipam_type +
-                    "\": only that plugin knows the addresses, and it is not asked; name them by "
-                    "--ip, such as --ip 172.16.11.10/24");
-  }
   return lease;
+}
+
+std::string find_misuse(const PlanRequest& request, const cni::NetConf& conf,
+                        const cni::AddResult& lease) {
+  if (conf.ipam_type.empty()) {
+    return request.addresses.empty() ? ""
+                                     : "--ip: the configuration has no ipam, so the NIC is layer 2 "
+                                       "only and gets no address";
+  }
+  return lease.ips.empty() ? "--ip is missing: ipam.type \"" + conf.ipam_type +
+                                 "\" alone knows the addresses, and it is not asked; say which it "
+                                 "would give, such as --ip 172.16.11.10/24"
+                           : "";
 }
 
 }  // namespace mvr::plugin

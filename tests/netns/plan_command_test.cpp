@@ -248,12 +248,57 @@ TEST_CASE("plan takes a network from the file that it is applied by", "[plan]") 
 TEST_CASE("plan needs to know the addresses", "[plan]") {
   PodWorld world(1);
   const Output output = run_plan(world, "net1", rail_config(1), {});
-  CHECK(output.status == 1);
-  expect_words(output.err, {"code 7", "host-local", "--ip 172.16.11.10/24"});
+  CHECK(output.status == 2);
+  expect_words(output.err, {"--ip is missing", "host-local", "--ip 172.16.11.10/24", "--help"});
   const json layer2 = with(rail_config(1), {{"ipam", nullptr}});
   const Output needless = run_plan(world, "net1", layer2, rail_options(1));
-  CHECK(needless.status == 1);
-  expect_words(needless.err, {"layer 2 only"});
+  CHECK(needless.status == 2);
+  expect_words(needless.err, {"--ip: ", "layer 2 only"});
+  const Output refused = run_plan(world, "net1", with(rail_config(1), {{"mtu", "x"}}), {});
+  CHECK(refused.status == 1);
+  expect_words(refused.err, {"code 7", "mtu \"x\""});
+}
+
+TEST_CASE("plan says that a file holds no network of ours", "[plan]") {
+  const PodWorld world(1);
+  const auto plan_of = [&](const std::string& text) {
+    return run({.argv = {plugin_path(), "plan", "-c", "-", "-n", world.pod().netns, "--ip",
+                         rail_address(1) + "/24"},
+                .input = text});
+  };
+  const auto [text, words] = GENERATE(table<std::string, Words>(
+      {{R"({"cniVersion": "1.0.0", "name": "a", "plugins": [{"type": "macvlan"}]})",
+        {"no network of this plugin", "type \"macvlan\""}},
+       {"apiVersion: v1\nkind: Pod\n", {"no network of this plugin", "line 2", "kind \"Pod\""}},
+       {"", {"no network of this plugin", "is empty"}}}));
+  const Output output = plan_of(text);
+  CHECK(output.status == 2);
+  CHECK(output.out.empty());
+  expect_words(output.err, words);
+}
+
+TEST_CASE("plan refuses a configuration as ADD does that is no JSON", "[plan]") {
+  const PodWorld world(1);
+  const std::string config = rail_config(1).dump();
+  const std::string text =
+      GENERATE_COPY(std::string("\xef\xbb\xbf") + config,
+                    "cniVersion: 1.0.0\nname: a\ntype: macvlan-rdma\n" + std::string());
+  const Output output = run({.argv = {plugin_path(), "plan", "-c", "-", "-n", world.pod().netns,
+                                      "--ip", rail_address(1) + "/24"},
+                             .input = text});
+  CHECK(output.status == 1);
+  expect_words(output.err, {"code 6", "not JSON"});
+}
+
+TEST_CASE("plan says that it needs root", "[plan]") {
+  const PodWorld world(1);
+  const std::string file = std::string(kScratchDir) + "/rail1.json";
+  put_file(file, rail_config(1).dump());
+  const Output output = run({.argv = {"setpriv", "--reuid=65534", "--clear-groups", plugin_path(),
+                                      "plan", "-c", file, "-n", world.pod().netns}});
+  CHECK(output.status == 1);
+  CHECK(output.err ==
+        "macvlan-rdma plan: must be run as root: it looks into the pod's network namespace\n");
 }
 
 TEST_CASE("plan refuses command lines that are none", "[plan]") {

@@ -31,11 +31,13 @@ struct Deed {
 struct Plan {
   std::vector<Deed> deeds;  ///< in their order
   std::vector<std::string> warnings;
+  /// What the request lacks, or has that does not go with the configuration; then there are no
+  /// deeds. Empty if nothing.
+  std::string misuse = {};
 };
 
 /// Reads the node and the pod, and makes nothing: no file, no link, no call of IPAM. Locks are held
-/// while something is read. Fails as ADD would, as far as that can be seen; Code::bad_config also
-/// if nobody says which addresses the NIC gets.
+/// while something is read. Fails as ADD would, as far as that can be seen.
 Result<Plan> plan_add(const PlanRequest& request);
 
 }  // namespace mvr::plugin
