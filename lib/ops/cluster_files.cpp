@@ -42,55 +42,114 @@ struct Spelling {
   std::string_view last;
 };
 
-std::vector<std::string> address_members(const std::optional<RailSettings>& settings,
-                                         std::size_t number, const Spelling& spelling) {
-  std::vector<std::string> members;
-  const auto add = [&](std::string_view key, const std::string& value) {
-    members.push_back(quote(key) + ": " + quote(value));
-  };
-  if (!settings) {
-    add(spelling.subnet, placeholder("subnet", number));
-    add("gateway", placeholder("gateway", number));
-    return members;
-  }
-  add(spelling.subnet, settings->subnet.to_string());
-  if (settings->range) {
-    add(spelling.first, settings->range->first.to_string());
-    add(spelling.last, settings->range->last.to_string());
-  }
-  if (settings->gateway) {
-    add("gateway", settings->gateway->to_string());
+using Members = std::vector<std::string>;
+
+std::string make_member(std::string_view key, std::string_view value) {
+  return quote(key) + ": " + quote(value);
+}
+
+Members address_members(const RailSubnet& subnet, const Spelling& spelling) {
+  Members members{make_member(spelling.subnet, subnet.subnet.to_string())};
+  if (subnet.range) {
+    members.push_back(make_member(spelling.first, subnet.range->first.to_string()));
+    members.push_back(make_member(spelling.last, subnet.range->last.to_string()));
   }
   return members;
 }
 
-std::string pool_of(const PlannedRail& rail) {
-  return rail.settings && !rail.settings->pool.empty() ? rail.settings->pool : rail.name + "-pool";
+Members with_gateway(Members members, const RailSubnet& subnet) {
+  if (subnet.gateway) {
+    members.push_back(make_member("gateway", subnet.gateway->to_string()));
+  }
+  return members;
+}
+
+/// Two pools by default must not have one name.
+std::string pool_of(const PlannedRail& rail, const RailSubnet& subnet) {
+  const bool is_second = &subnet != &rail.settings->subnets.front();
+  return !subnet.pool.empty() ? subnet.pool : rail.name + (is_second ? "-pool6" : "-pool");
+}
+
+std::string indented(int depth) {
+  return std::string(2 * static_cast<std::size_t>(depth), ' ');
+}
+
+/// An object of a list, in the file's fourth level and deeper.
+std::string make_object(const Members& members, int depth) {
+  return indented(depth) + "{\n" + join_members(members, indented(depth + 1)) + indented(depth) +
+         '}';
+}
+
+/// One set of ranges for each family: host-local gives an address of each.
+Members host_local_members(const std::vector<Members>& subnets) {
+  std::vector<std::string> sets;
+  for (const Members& subnet : subnets) {
+    sets.push_back(indented(5) + "[\n" + make_object(subnet, 6) + '\n' + indented(5) + ']');
+  }
+  return {"\"ranges\": [\n" + join(sets, ",\n") + '\n' + indented(4) + ']'};
+}
+
+/// Of two families each has its range in a list, which knows no gateways; the one gateway beside it
+/// would be that of both.
+Members whereabouts_members(const std::vector<RailSubnet>& subnets) {
+  constexpr Spelling kSpelling{"range", "range_start", "range_end"};
+  if (subnets.size() == 1) {
+    return with_gateway(address_members(subnets.front(), kSpelling), subnets.front());
+  }
+  std::vector<std::string> ranges;
+  std::vector<std::string> routes;
+  for (const RailSubnet& one : subnets) {
+    ranges.push_back(make_object(address_members(one, kSpelling), 5));
+    if (one.gateway) {
+      const std::string any = ip::Prefix::any(one.subnet.family()).to_string();
+      routes.push_back(indented(5) + "{ " + make_member("dst", any) + ", " +
+                       make_member("gw", one.gateway->to_string()) + " }");
+    }
+  }
+  Members members{"\"ipRanges\": [\n" + join(ranges, ",\n") + '\n' + indented(4) + ']'};
+  if (!routes.empty()) {
+    members.push_back("\"routes\": [\n" + join(routes, ",\n") + '\n' + indented(4) + ']');
+  }
+  return members;
+}
+
+Members spiderpool_members(const PlannedRail& rail) {
+  Members members;
+  for (const RailSubnet& one : rail.settings->subnets) {
+    const std::string family = one.subnet.family() == ip::Family::v4 ? "4" : "6";
+    members.push_back(quote("default_ipv" + family + "_ippool") + ": [" +
+                      quote(pool_of(rail, one)) + ']');
+  }
+  return members;
+}
+
+Members ipam_members(const PlannedRail& rail, std::size_t number, Ipam ipam) {
+  constexpr Spelling kSpelling{"subnet", "rangeStart", "rangeEnd"};
+  if (!rail.settings) {
+    return host_local_members({{make_member("subnet", placeholder("subnet", number)),
+                                make_member("gateway", placeholder("gateway", number))}});
+  }
+  if (ipam == Ipam::spiderpool) {
+    return spiderpool_members(rail);
+  }
+  if (ipam == Ipam::whereabouts) {
+    return whereabouts_members(rail.settings->subnets);
+  }
+  std::vector<Members> subnets;
+  for (const RailSubnet& one : rail.settings->subnets) {
+    subnets.push_back(with_gateway(address_members(one, kSpelling), one));
+  }
+  return host_local_members(subnets);
 }
 
 /// The configuration's last member, without a comma.
 std::string ipam_section(const PlannedRail& rail, std::size_t number, Ipam ipam) {
-  if (ipam == Ipam::spiderpool) {
-    return "      \"ipam\": {\n"
-           "        \"type\": \"spiderpool\",\n"
-           "        \"default_ipv" +
-           std::string(rail.settings->subnet.family() == ip::Family::v4 ? "4" : "6") +
-           "_ippool\": [" + quote(pool_of(rail)) + "]\n      }\n";
-  }
-  if (ipam == Ipam::whereabouts) {
-    return "      \"ipam\": {\n"
-           "        \"type\": \"whereabouts\",\n" +
-           join_members(
-               address_members(rail.settings, number, {"range", "range_start", "range_end"}),
-               "        ") +
-           "      }\n";
-  }
-  return "      \"ipam\": {\n"
-         "        \"type\": \"host-local\",\n"
-         "        \"ranges\": [\n          [\n            {\n" +
-         join_members(address_members(rail.settings, number, {"subnet", "rangeStart", "rangeEnd"}),
-                      "              ") +
-         "            }\n          ]\n        ]\n      }\n";
+  const std::string_view type = ipam == Ipam::spiderpool    ? "spiderpool"
+                                : ipam == Ipam::whereabouts ? "whereabouts"
+                                                            : "host-local";
+  Members members = ipam_members(rail, number, ipam);
+  members.insert(members.begin(), make_member("type", type));
+  return indented(3) + "\"ipam\": {\n" + join_members(members, indented(4)) + indented(3) + "}\n";
 }
 
 std::vector<std::string> cidrs(const std::optional<RailsFile>& file,
@@ -165,25 +224,31 @@ constexpr std::string_view kSeveral =
     "# \"master\" lists this rail's NIC on all nodes; each node takes the one that it has.\n";
 
 /// \source github.com/spidernet-io/spiderpool, docs/reference/crd-spiderippool.md
-std::string make_pool(const PlannedRail& rail) {
+std::string make_pool(const PlannedRail& rail, const RailSubnet& subnet) {
   std::string text =
       "apiVersion: spiderpool.spidernet.io/v2beta1\n"
       "kind: SpiderIPPool\n"
       "metadata:\n"
       "  name: " +
-      pool_of(rail) +
+      pool_of(rail, subnet) +
       "\n"
       "spec:\n"
       "  subnet: \"" +
-      rail.settings->subnet.to_string() + "\"\n";
-  if (rail.settings->range) {
-    text += "  ips:\n    - \"" + rail.settings->range->first.to_string() + '-' +
-            rail.settings->range->last.to_string() + "\"\n";
-  }
-  if (rail.settings->gateway) {
-    text += "  gateway: \"" + rail.settings->gateway->to_string() + "\"\n";
+      subnet.subnet.to_string() + "\"\n  ips:\n    - \"" + subnet.range->first.to_string() + '-' +
+      subnet.range->last.to_string() + "\"\n";
+  if (subnet.gateway) {
+    text += "  gateway: \"" + subnet.gateway->to_string() + "\"\n";
   }
   return text + "---\n";
+}
+
+/// Without a range a pool is one that somebody has made.
+std::string make_pools(const PlannedRail& rail) {
+  std::string text;
+  for (const RailSubnet& one : rail.settings->subnets) {
+    text += one.range ? make_pool(rail, one) : "";
+  }
+  return text;
 }
 
 ManifestFile make_network(const Survey& survey, const PlannedRail& rail, std::size_t index,
@@ -193,9 +258,7 @@ ManifestFile make_network(const Survey& survey, const PlannedRail& rail, std::si
   text += file ? "" : index == 0 ? kUnfinished : kAlsoUnfinished;
   const Ipam ipam = file ? file->ipam : Ipam::host_local;
   text += ipam == Ipam::host_local && index == 0 ? kHostLocal : "";
-  // Without a range the pool is one that somebody has made.
-  const bool has_pool = ipam == Ipam::spiderpool && rail.settings->range;
-  text += has_pool ? make_pool(rail) : "";
+  text += ipam == Ipam::spiderpool ? make_pools(rail) : "";
   text +=
       "apiVersion: k8s.cni.cncf.io/v1\n"
       "kind: NetworkAttachmentDefinition\n"

@@ -106,14 +106,31 @@ Result<std::vector<ip::Prefix>> read_prefixes(const Mapping& mapping, std::strin
   return prefixes;
 }
 
-Result<std::optional<ip::Address>> read_address(const Mapping& mapping, std::string_view key,
-                                                std::string_view text, const ip::Prefix& subnet) {
-  const auto address = ip::Address::parse(text);
-  if (!address || !subnet.contains(*address)) {
-    return fail(mapping.refuse(
-        key, '"' + printable(text) + "\" must be an address in " + subnet.to_string()));
+/// "172.16.11.0/24 or fd00:11::/64"
+std::string list_subnets(const RailSettings& rail) {
+  std::vector<std::string> texts;
+  for (const RailSubnet& one : rail.subnets) {
+    texts.push_back(one.subnet.to_string());
   }
-  return address;
+  return join(texts, " or ");
+}
+
+/// The one in whose subnet the address is.
+Result<std::pair<RailSubnet*, ip::Address>> find_place(const Mapping& mapping, std::string_view key,
+                                                       std::string_view text, RailSettings& rail) {
+  const auto address = ip::Address::parse(text);
+  const auto found = std::ranges::find_if(rail.subnets, [&](const RailSubnet& one) {
+    return address && one.subnet.contains(*address);
+  });
+  if (found == rail.subnets.end()) {
+    return fail(mapping.refuse(
+        key, '"' + printable(text) + "\" must be an address in " + list_subnets(rail)));
+  }
+  return std::pair(&*found, *address);
+}
+
+Error refuse_second(const Mapping& mapping, std::string_view key, const RailSubnet& of) {
+  return mapping.refuse(key, "there are two for " + of.subnet.to_string());
 }
 
 std::string_view trim(std::string_view text) {
@@ -122,39 +139,81 @@ std::string_view trim(std::string_view text) {
   return first == std::string_view::npos ? "" : text.substr(first, last - first + 1);
 }
 
-Result<std::optional<Range>> read_range(const Mapping& mapping, const ip::Prefix& subnet) {
+Result<void> read_range(const Mapping& mapping, const std::string& text, RailSettings& rail) {
   constexpr std::string_view kKey = "range";
-  const std::string text = MVR_TRY(mapping.text(kKey));
-  if (text.empty()) {
-    return std::nullopt;
-  }
   const auto ends = split(text, '-');
   if (ends.size() != 2) {
     return fail(mapping.refuse(
         kKey, '"' + printable(text) + "\" must be FIRST-LAST, as 172.16.11.1-172.16.11.200"));
   }
-  const auto first = MVR_TRY(read_address(mapping, kKey, trim(ends[0]), subnet));
-  const auto last = MVR_TRY(read_address(mapping, kKey, trim(ends[1]), subnet));
-  if (*last < *first) {
+  const auto [place, first] = MVR_TRY(find_place(mapping, kKey, trim(ends[0]), rail));
+  const auto [end, last] = MVR_TRY(find_place(mapping, kKey, trim(ends[1]), rail));
+  if (place != end) {
+    return fail(mapping.refuse(kKey, '"' + printable(text) + "\": is of two subnets"));
+  }
+  if (last < first) {
     return fail(mapping.refuse(kKey, '"' + printable(text) + "\": the last is before the first"));
   }
-  return Range{*first, *last};
+  if (place->range) {
+    return fail(refuse_second(mapping, kKey, *place));
+  }
+  place->range = Range{first, last};
+  return {};
+}
+
+Result<void> read_subnets(const Mapping& mapping, RailSettings& rail) {
+  constexpr std::string_view kKey = "subnet";
+  for (const std::string& text : MVR_TRY(mapping.words(kKey))) {
+    const auto prefix = ip::Prefix::parse(text);
+    if (!prefix || prefix->network() != *prefix || prefix->is_default()) {
+      return fail(
+          mapping.refuse(kKey, '"' + printable(text) + "\" must be a CIDR, as 172.16.11.0/24"));
+    }
+    const bool has_family = std::ranges::any_of(rail.subnets, [&](const RailSubnet& one) {
+      return one.subnet.family() == prefix->family();
+    });
+    if (has_family) {
+      return fail(mapping.refuse(kKey, '"' + printable(text) +
+                                           "\": there is one of the same family; a rail has one "
+                                           "of IPv4, one of IPv6, or both"));
+    }
+    rail.subnets.push_back({*prefix, std::nullopt, std::nullopt, ""});
+  }
+  return rail.subnets.empty() ? fail(mapping.refuse(kKey, "is missing")) : Result<void>();
+}
+
+/// One for each subnet, in the order of those.
+Result<void> read_pools(const Mapping& mapping, RailSettings& rail) {
+  constexpr std::string_view kKey = "pool";
+  const auto pools = MVR_TRY(mapping.words(kKey));
+  if (!pools.empty() && pools.size() != rail.subnets.size()) {
+    return fail(mapping.refuse(kKey, "must be as many as there are subnets, in their order"));
+  }
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    if (!is_label(pools[i])) {
+      return fail(mapping.refuse(
+          kKey, '"' + printable(pools[i]) + "\" must be lower-case letters, digits and '-'"));
+    }
+    rail.subnets[i].pool = pools[i];
+  }
+  return {};
 }
 
 Result<void> read_addresses(const Mapping& mapping, RailSettings& rail) {
-  const std::string subnet = MVR_TRY(mapping.text("subnet"));
-  const auto prefix = ip::Prefix::parse(subnet);
-  if (!prefix || prefix->network() != *prefix || prefix->is_default()) {
-    return fail(mapping.refuse(
-        "subnet", subnet.empty()
-                      ? "is missing"
-                      : '"' + printable(subnet) + "\" must be a CIDR, as 172.16.11.0/24"));
+  MVR_TRY(read_subnets(mapping, rail));
+  for (const std::string& range : MVR_TRY(mapping.words("range"))) {
+    MVR_TRY(read_range(mapping, range, rail));
   }
-  rail.subnet = *prefix;
-  rail.range = MVR_TRY(read_range(mapping, rail.subnet));
-  if (const std::string gateway = MVR_TRY(mapping.text("gateway")); !gateway.empty()) {
-    rail.gateway = MVR_TRY(read_address(mapping, "gateway", gateway, rail.subnet));
+  for (const std::string& text : MVR_TRY(mapping.words("gateway"))) {
+    const auto [place, gateway] = MVR_TRY(find_place(mapping, "gateway", text, rail));
+    if (place->gateway) {
+      return fail(refuse_second(mapping, "gateway", *place));
+    }
+    place->gateway = gateway;
   }
+  MVR_TRY(read_pools(mapping, rail));
+  std::ranges::sort(rail.subnets, {},
+                    [](const RailSubnet& one) { return one.subnet.family() != ip::Family::v4; });
   return {};
 }
 
@@ -177,7 +236,6 @@ Result<RailSettings> read_rail(const Mapping& mapping, std::size_t number) {
   RailSettings rail;
   rail.line = mapping.line();
   rail.name = MVR_TRY(read_label(mapping, "name"));
-  rail.pool = MVR_TRY(read_label(mapping, "pool"));
   rail.nics = MVR_TRY(mapping.words("nic"));
   rail.index = MVR_TRY(mapping.number("index", 1, kMostRails));
   if (rail.index != 0 && !rail.nics.empty()) {
@@ -192,8 +250,12 @@ Result<RailSettings> read_rail(const Mapping& mapping, std::size_t number) {
 
 /// What two rails have in common and must not; empty if nothing.
 std::string find_clash(const RailSettings& one, const RailSettings& other) {
-  if (one.subnet.contains(other.subnet) || other.subnet.contains(one.subnet)) {
-    return "the subnet " + one.subnet.to_string() + " overlaps";
+  for (const RailSubnet& own : one.subnets) {
+    for (const RailSubnet& theirs : other.subnets) {
+      if (own.subnet.contains(theirs.subnet) || theirs.subnet.contains(own.subnet)) {
+        return "the subnet " + own.subnet.to_string() + " overlaps";
+      }
+    }
   }
   return !one.name.empty() && one.name == other.name ? "the name " + one.name + " is" : "";
 }

@@ -20,18 +20,23 @@ struct Range {
   ip::Address last;
 };
 
+/// The addresses of one family.
+struct RailSubnet {
+  ip::Prefix subnet;
+  std::optional<Range> range;  ///< nothing = all of the subnet
+  std::optional<ip::Address> gateway;
+  std::string pool;  ///< Spiderpool's; empty = by the rail's name
+};
+
 struct RailSettings {
   std::string name;  ///< empty = "gpuN", "railN"
   std::vector<std::string>
       nics;               ///< by which the rail is found, on whichever node; else by `index`
   std::size_t index = 0;  ///< the rail's number, from 1 on; never 0 without `nics`
-  ip::Prefix subnet;
-  std::optional<Range> range;  ///< nothing = all of the subnet
-  std::optional<ip::Address> gateway;
-  std::uint32_t mtu = 0;   ///< 0 = the NIC's
-  std::uint32_t vlan = 0;  ///< 0 = none
-  std::string pool;        ///< Spiderpool's; empty = by the name
-  int line = 0;            ///< where it is in the file
+  std::vector<RailSubnet> subnets;  ///< one at least, one of a family at most; IPv4 first
+  std::uint32_t mtu = 0;            ///< 0 = the NIC's
+  std::uint32_t vlan = 0;           ///< 0 = none
+  int line = 0;                     ///< where it is in the file
 };
 
 enum class Ipam { host_local, whereabouts, spiderpool };

@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "generate_fixture.hpp"
+#include "mvr/base/text.hpp"
 #include "mvr/cni/netconf.hpp"
 #include "support/golden.hpp"
 
@@ -43,6 +44,20 @@ std::string server(const std::vector<std::string>& nics, const std::string& mtu 
 Inventory server_named(const std::string& node, const std::vector<std::string>& nics,
                        const std::string& mtu = "9000") {
   return inventory_of(Machine(server(nics, mtu)), node);
+}
+
+/// The rail of two families that the example tells of in its comments.
+RailsFile dual_file() {
+  std::string text = "rails:\n";
+  for (const std::string_view line :
+       mvr::split(read_text(MVR_SOURCE_DIR "/conf/rails.yaml"), '\n')) {
+    if (line.starts_with("#     ") && line.find(": [") != std::string_view::npos) {
+      text += (text.ends_with("rails:\n") ? "  - " : "    ") + std::string(line.substr(6)) + '\n';
+    }
+  }
+  RailsFile file = unwrap(parse_rails_file(text));
+  REQUIRE(file.rails.at(0).subnets.size() == 2);
+  return file;
 }
 
 std::string refusal_of(const Survey& survey, const RailsFile& file) {
@@ -121,11 +136,45 @@ TEST_CASE("other IPAM plugins have words of their own", "[generate]") {
   RailsFile file = short_file(1, Ipam::spiderpool);
   check_golden("generate/spiderpool.yaml", stream_of(survey, file));
   CHECK(objects_of(stream_of(survey, file), "SpiderIPPool").size() == 1);
-  file.rails[0].range.reset();
-  file.rails[0].pool = "mine";
+  file.rails[0].subnets[0].range.reset();
+  file.rails[0].subnets[0].pool = "mine";
   CHECK(objects_of(stream_of(survey, file), "SpiderIPPool").empty());
   CHECK(json::parse(configs_of(stream_of(survey, file)).at(0)).at("ipam") ==
         json{{"type", "spiderpool"}, {"default_ipv4_ippool", {"mine"}}});
+}
+
+TEST_CASE("a rail may have IPv4 and IPv6", "[generate]") {
+  const Survey survey = survey_of({server_named("a", {"x"})});
+  for (const auto& [name, ipam] : {std::pair("dual-host-local", Ipam::host_local),
+                                   std::pair("dual-whereabouts", Ipam::whereabouts),
+                                   std::pair("dual-spiderpool", Ipam::spiderpool)}) {
+    RailsFile file = dual_file();
+    file.ipam = ipam;
+    const std::string stream = stream_of(survey, file);
+    check_golden(std::string("generate/") + name + ".yaml", stream);
+    const auto parsed =
+        unwrap(mvr::cni::parse_netconf(configs_of(stream).at(0), R"({"strict": true})"));
+    CHECK(parsed.problems.empty());
+    CHECK(parsed.warnings.empty());
+  }
+}
+
+TEST_CASE("subnets, ranges, gateways and pools are in any order", "[generate]") {
+  const RailsFile file =
+      unwrap(parse_rails_file("rails:\n"
+                              "  - subnet: ['fd00:1::/64', 10.0.1.0/24]\n"
+                              "    range: 10.0.1.1-10.0.1.9\n"
+                              "    gateway: [10.0.1.254, 'fd00:1::fe']\n"
+                              "    pool: [six, four]\n"));
+  const auto& subnets = file.rails.at(0).subnets;
+  REQUIRE(subnets.size() == 2);
+  CHECK(subnets[0].subnet.to_string() == "10.0.1.0/24");
+  CHECK(subnets[0].range->last.to_string() == "10.0.1.9");
+  CHECK(subnets[0].gateway->to_string() == "10.0.1.254");
+  CHECK(subnets[0].pool == "four");
+  CHECK_FALSE(subnets[1].range);
+  CHECK(subnets[1].gateway->to_string() == "fd00:1::fe");
+  CHECK(subnets[1].pool == "six");
 }
 
 TEST_CASE("options and settings reach the files", "[generate]") {
@@ -243,6 +292,20 @@ TEST_CASE("a file of rails that is wrong is refused with its line", "[generate]"
   CHECK(refuse_rail("range: 172.16.11.9-172.16.11.1").ends_with(": the last is before the first"));
   CHECK(refuse_rail("range: 172.16.11.9-172.16.12.1")
             .ends_with("must be an address in 172.16.11.0/24"));
+  CHECK(refuse_rail("gateway: [172.16.11.1, 172.16.11.2]") ==
+        "line 3: gateway there are two for 172.16.11.0/24");
+  CHECK(refuse_rail("pool: [a, b]").starts_with("line 3: pool must be as many as"));
+  CHECK(refuse_rail("pool: A").starts_with("line 3: pool \"A\" must be lower-case"));
+  const std::string dual = "rails:\n  - subnet: [10.0.0.0/24, 'fd00::/64']\n    ";
+  CHECK(refuse(dual + "gateway: 10.0.1.1\n") ==
+        "line 3: gateway \"10.0.1.1\" must be an address in 10.0.0.0/24 or fd00::/64");
+  CHECK(refuse(dual + "range: 10.0.0.1-fd00::1\n").ends_with("is of two subnets"));
+  CHECK(refuse(dual + "range: [10.0.0.1-10.0.0.2, 10.0.0.3-10.0.0.4]\n")
+            .ends_with("there are two for 10.0.0.0/24"));
+  CHECK(refuse("rails:\n  - subnet: [10.0.0.0/24, 10.1.0.0/24]\n")
+            .starts_with("line 2: subnet \"10.1.0.0/24\": there is one of the same family"));
+  CHECK(refuse("rails:\n  - subnet: [10.0.0.0/24, 'fd00::/64']\n  - subnet: 'fd00::/96'\n") ==
+        "line 3: the subnet fd00::/96 overlaps that of line 2");
   CHECK(refuse_rail("mtu: 9001000") == "line 3: mtu must be a number from 68 to 65535");
   CHECK(refuse_rail("vlan: '7'") == "line 3: vlan must be a number from 1 to 4094");
   CHECK(refuse_rail("name: GPU1").starts_with("line 3: name \"GPU1\" must be lower-case"));
