@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <set>
 
 #include "mvr/base/fd.hpp"
 #include "mvr/base/text.hpp"
 #include "ops/cluster_files.hpp"
 #include "ops/commands.hpp"
+#include "ops/input.hpp"
 #include "ops/screen.hpp"
 
 namespace mvr::ops {
@@ -31,15 +33,47 @@ std::string read_if_there(const std::string& path) {
   return text ? *text : "";
 }
 
+/// A copy is kept below the name of its node, or bears it: "gpu-01" of "backup/gpu-01/sys/".
+std::string name_of_copy(const std::string& sysfs) {
+  std::error_code error;
+  const auto resolved = std::filesystem::weakly_canonical(sysfs, error);
+  auto path = error ? std::filesystem::path(sysfs) : resolved;
+  path = path.has_filename() ? path : path.parent_path();
+  const bool is_inside = path.filename() == "sys" && path.parent_path().has_filename();
+  return is_inside ? path.parent_path().filename().string() : path.filename().string();
+}
+
 /// A copied tree is another machine's: this one's routes say nothing about it.
 Result<Inventory> read_here(const Arguments& arguments) {
   const std::string sysfs = arguments.value("sysfs").value_or(std::string(kSysfs));
   const bool is_ours = sysfs == kSysfs;
+  const std::string name =
+      arguments.value("node").value_or(is_ours ? node_name() : name_of_copy(sysfs));
   return in("--sysfs " + printable(sysfs),
-            read_inventory(sysfs, is_ours ? node_name() : "of " + sysfs,
+            read_inventory(sysfs, name,
                            is_ours ? parse_default_routes(read_if_there("/proc/net/route"),
                                                           read_if_there("/proc/net/ipv6_route"))
                                    : std::set<std::string>{}));
+}
+
+std::string shown(const std::string& path) {
+  return path == "-" ? "standard input" : printable(path);
+}
+
+/// Two inventories of one node are a file that was taken twice, or a node that was told of twice.
+/// \param nodes of the first files; the last one is new
+Result<void> check_name(const std::vector<std::string>& files,
+                        const std::vector<Inventory>& nodes) {
+  const std::string& name = nodes.back().node;
+  const auto same = std::ranges::find(nodes, name, &Inventory::node);
+  const auto other = static_cast<std::size_t>(same - nodes.begin());
+  if (other + 1 == nodes.size()) {
+    return {};
+  }
+  return fail(Code::bad_config, shown(files[nodes.size() - 1]) + " is of node \"" +
+                                    printable(name) + "\", and so is " + shown(files[other]) +
+                                    "; give each node's inventory once, or name the node by "
+                                    "--node where it was printed");
 }
 
 Result<std::vector<Inventory>> read_nodes(const Arguments& arguments) {
@@ -49,8 +83,9 @@ Result<std::vector<Inventory>> read_nodes(const Arguments& arguments) {
     return nodes;
   }
   for (const std::string& path : arguments.operands) {
-    const std::string text = MVR_TRY(read_file(path, kLargestFile));
-    nodes.push_back(MVR_TRY(in(printable(path), parse_inventory(text))));
+    const std::string text = MVR_TRY(read_input(path));
+    nodes.push_back(MVR_TRY(in(shown(path), parse_inventory(text))));
+    MVR_TRY(check_name(arguments.operands, nodes));
   }
   return nodes;
 }
@@ -178,6 +213,11 @@ Result<void> print_inventory(const Arguments& arguments) {
   return {};
 }
 
+bool has_any(const Arguments& arguments, std::span<const std::string_view> options) {
+  return std::ranges::any_of(options,
+                             [&](std::string_view option) { return arguments.has(option); });
+}
+
 /// Empty if the options go together.
 std::string find_misuse(const Arguments& arguments) {
   if (!arguments.has("from-nodes") && !arguments.operands.empty()) {
@@ -186,10 +226,17 @@ std::string find_misuse(const Arguments& arguments) {
   if (arguments.has("from-nodes") && arguments.operands.empty()) {
     return "--from-nodes needs files, as --inventory prints them";
   }
-  if (arguments.has("from-nodes") && (arguments.has("inventory") || arguments.has("sysfs"))) {
-    return "--from-nodes reads files, not this node: no --inventory, no --sysfs";
+  constexpr std::array<std::string_view, 3> kOfOneNode{"inventory", "sysfs", "node"};
+  if (arguments.has("from-nodes") && has_any(arguments, kOfOneNode)) {
+    return "--from-nodes reads files, not this node: no --inventory, no --sysfs, no --node";
   }
-  return "";
+  constexpr std::array<std::string_view, 5> kOfNetworks{"rails", "exclude", "namespace",
+                                                        "resource-prefix", "output"};
+  if (arguments.has("inventory") && has_any(arguments, kOfNetworks)) {
+    return "--inventory prints what this node has, and makes no networks: no --rails, no "
+           "--exclude, no --namespace, no --resource-prefix, no --output";
+  }
+  return arguments.value("node") == "" ? "--node \"\": must be a name" : "";
 }
 
 int run(const Arguments& arguments) {
@@ -217,6 +264,9 @@ constexpr std::array kFlags{
     Flag{.name = "inventory", .letter = 'i', .help = "print what this node has, as JSON"},
     Flag{.name = "from-nodes", .help = "for the nodes whose inventories the files are"},
     Flag{.name = "sysfs", .value = "DIR", .help = "a copy of another node's /sys"},
+    Flag{.name = "node",
+         .value = "NAME",
+         .help = "the node's name; else the host's, or that of the copy's directory"},
     Flag{
         .name = "namespace", .letter = 'n', .value = "NS", .help = "of the networks; else default"},
     Flag{.name = "resource-prefix",
@@ -241,7 +291,8 @@ constexpr Command kGenerate{
     .flags = kFlags,
     .notes =
         "Several kinds of nodes: run \"generate --inventory > NODE.json\" on each of them, then\n"
-        "\"generate --from-nodes *.json\" anywhere; it says where they differ.\n"
+        "\"generate --from-nodes *.json\" anywhere; it says where they differ. - is standard "
+        "input.\n"
         "Exit status: 0; 1 if it could not be done; 2 for a wrong command line.\n",
     .run = run};
 

@@ -82,12 +82,64 @@ TEST_CASE("generate carries inventories from node to node", "[generate]") {
   expect_words(refused.err, {scratch.file("c"), "no inventory"});
 }
 
+TEST_CASE("generate refuses two inventories of one node", "[generate]") {
+  const ScratchDir scratch;
+  write_text(scratch.file("a"), inventory_of(Machine::read("superchip"), "gpu-01"));
+  write_text(scratch.file("b"), inventory_of(Machine::read("virtual-functions"), "gpu-02"));
+  write_text(scratch.file("c"), inventory_of(Machine::read("superchip"), "gpu-01"));
+  const Output output =
+      generate({"--from-nodes", scratch.file("a"), scratch.file("b"), scratch.file("c")});
+  CHECK(output.status == 1);
+  CHECK(output.out.empty());
+  expect_words(output.err, {scratch.file("c") + " is of node \"gpu-01\"", scratch.file("a")});
+}
+
+TEST_CASE("generate reads an inventory from standard input", "[generate]") {
+  const std::string inventory = inventory_of(Machine::read("superchip"), "gpu-01");
+  const Output output =
+      run({.argv = {plugin_path(), "generate", "--from-nodes", "-"}, .input = inventory});
+  CHECK(output.status == 0);
+  expect_words(output.out, {"# Node gpu-01: 1 GPU, 1 rail"});
+  const Output broken =
+      run({.argv = {plugin_path(), "generate", "--from-nodes", "-"}, .input = "x"});
+  CHECK(broken.status == 1);
+  expect_words(broken.err, {"macvlan-rdma generate: standard input: "});
+}
+
+TEST_CASE("generate calls a copy's node by its directory, or as it is told", "[generate]") {
+  const Machine machine = Machine::read("superchip");
+  const ScratchDir scratch;
+  const auto name_of = [](const std::vector<std::string>& options) {
+    std::vector<std::string> all{"--inventory", "--sysfs"};
+    all.insert(all.end(), options.begin(), options.end());
+    const Output output = generate(all);
+    INFO(output.err);
+    REQUIRE(output.status == 0);
+    return json::parse(output.out)["node"].get<std::string>();
+  };
+  const std::string copy = scratch.file("gpu-07/sys");
+  std::filesystem::create_directories(scratch.file("gpu-07"));
+  std::filesystem::copy(
+      machine.sysfs(), copy,
+      std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+  CHECK(name_of({copy}) == "gpu-07");
+  CHECK(name_of({copy + "/"}) == "gpu-07");
+  CHECK(name_of({copy + "/../../gpu-07/sys/."}) == "gpu-07");
+  CHECK(name_of({copy, "--node", "gpu-08"}) == "gpu-08");
+  std::filesystem::rename(copy, scratch.file("sysA"));
+  CHECK(name_of({scratch.file("sysA")}) == "sysA");
+}
+
 TEST_CASE("generate refuses what it does not understand", "[generate]") {
   const Machine machine = Machine::read("superchip");
   const auto [options, status, words] = GENERATE(table<std::vector<std::string>, int, std::string>(
       {{{"file"}, 2, "files are for --from-nodes"},
        {{"--from-nodes"}, 2, "needs files"},
        {{"--from-nodes", "-i", "x"}, 2, "no --inventory"},
+       {{"--from-nodes", "--node", "a", "x"}, 2, "no --node"},
+       {{"--inventory", "--output", "x"}, 2, "no --output"},
+       {{"--inventory", "--rails", "x"}, 2, "no --rails"},
+       {{"--node", ""}, 2, "must be a name"},
        {{"--rails", "/nowhere"}, 1, "--rails: open /nowhere: No such file"},
        {{"--rails", "/etc/hostname"}, 1, "--rails /etc/hostname: line 1: must have keys"},
        {{"--exclude", "eth9"}, 1, "--exclude eth9: there is no such NIC"},
