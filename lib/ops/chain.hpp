@@ -63,12 +63,17 @@ class Chain {
   void bond(const Json& value, const KeyRule& rule);
 
  private:
-  void changed(const std::string& text) { add({false, text}); }
-  void lost(const std::string& what, const std::string& why) { add({true, what + ": " + why}); }
+  void changed(const std::string& text) { add({false, text, place_}); }
+  void lost(const std::string& what, const std::string& why) {
+    add({true, what + ": " + why, place_});
+  }
   void add(Note note);
   /// Says what a key is called here.
   void note_name(const KeyRule& rule);
-  void read_plugin(const Json& plugin);
+  void read_plugin(const Json& plugin, const std::string& place);
+  /// Of a type that this plugin does not replace.
+  void keep(const Json& plugin);
+  [[nodiscard]] Json make_list(const Json& chain) const;
   void read_key(std::string_view plugin, const std::string& key, const Json& value);
   /// The others ask only if they are told to.
   void finish_probes();
@@ -80,6 +85,12 @@ class Chain {
   std::string name_;
   Json out_ = Json::object();
   std::vector<Note> notes_;
+  std::string place_ = {};        ///< JSON pointer of what is being read
+  std::string macvlan_ = {};      ///< that of the plugin
+  std::string coordinator_ = {};  ///< likewise
+  bool has_macvlan_ = false;
+  Json before_ = Json::array();  ///< plugins that stay
+  Json behind_ = Json::array();
   Json probe_options_ = Json::object();
   std::vector<std::string> interfaces_;
   std::string bond_;

@@ -159,7 +159,9 @@ void Chain::args(const Json& value, const KeyRule& rule) {
     lost(label_of(rule), "nobody here reads it");
     return;
   }
+  const std::string place = place_ + "/cni/";
   for (auto it = cni_args->begin(); it != cni_args->end(); ++it) {
+    place_ = place + escape_key(it.key());
     const std::string key = std::string(rule.plugin) + ".args.cni." + printable(it.key());
     if (it.key() == "debug") {
       out_["logLevel"] = it.value() == true ? "debug" : "info";
@@ -179,7 +181,9 @@ void Chain::sysctls(const Json& value, const KeyRule& rule) {
     lost(label_of(rule), "is no object");
     return;
   }
+  const std::string place = place_ + '/';
   for (auto it = value.begin(); it != value.end(); ++it) {
+    place_ = place + escape_key(it.key());
     const std::string key = label_of(rule) + '.' + printable(it.key());
     if (const auto ours = name_sysctl(it.key())) {
       out_["sysctls"][*ours] = it.value();
@@ -212,7 +216,10 @@ void Chain::cidr_type(const Json& value, const KeyRule& /*rule*/) {
 
 void Chain::cidrs(const Json& value, const KeyRule& rule) {
   Json list = Json::array();
-  for (const Json& one : value.is_array() ? value : Json::array()) {
+  const std::string place = place_ + '/';
+  for (std::size_t i = 0; value.is_array() && i < value.size(); ++i) {
+    const Json& one = value[i];
+    place_ = place + std::to_string(i);
     const std::string text = text_of(&one);
     const auto prefix = ip::Prefix::parse(text);
     if (!prefix || prefix->is_default()) {
@@ -232,7 +239,10 @@ void Chain::cidrs(const Json& value, const KeyRule& rule) {
 }
 
 void Chain::policy_routes(const Json& value, const KeyRule& rule) {
-  for (const Json& route : value.is_array() ? value : Json::array()) {
+  const std::string place = place_ + '/';
+  for (std::size_t i = 0; value.is_array() && i < value.size(); ++i) {
+    const Json& route = value[i];
+    place_ = place + std::to_string(i);
     const std::string dst = text_of(find_value(route, "dst"));
     const std::string gw = text_of(find_value(route, "gw"));
     if (dst.empty() || gw.empty()) {

@@ -63,6 +63,9 @@ class FileMigration {
     if (result_.text.empty()) {
       result_.problems.push_back({Severity::problem, file_.name, 0, "", "is empty"});
     }
+    for (auto* findings : {&result_.problems, &result_.changes, &result_.losses, &result_.same}) {
+      put_in_order(*findings);
+    }
     return std::move(result_);
   }
 
@@ -78,8 +81,10 @@ class FileMigration {
 
   void take_notes(const Origin& origin, const std::vector<Note>& notes) {
     for (const Note& note : notes) {
-      (note.is_lost ? result_.losses : result_.changes)
-          .push_back(origin.find(Severity::warning, note.text));
+      (note.is_lost   ? result_.losses
+       : note.is_same ? result_.same
+                      : result_.changes)
+          .push_back(origin.find(Severity::warning, note.text, note.pointer));
     }
   }
 
@@ -102,8 +107,8 @@ class FileMigration {
     if (kind == kNetworkKind) {
       return read_definition(origin, value);
     }
-    result_.changes.push_back(origin.find(
-        Severity::warning, "kind \"" + printable(kind) + "\": is no network, stays as it is"));
+    result_.same.push_back(
+        origin.find(Severity::warning, "kind \"" + printable(kind) + "\" is no network", "/kind"));
     return value;
   }
 
@@ -150,7 +155,7 @@ class FileMigration {
     }
     const auto embedded =
         read_embedded(origin.at("/spec/config"), text_of(config), "spec.config", result_.problems);
-    return embedded ? finish(origin, value, embedded->value) : value;
+    return embedded ? finish(origin, value, embedded->value, embedded->origin) : value;
   }
 
   Json read_spider(Origin origin, const Json& value) {
@@ -165,10 +170,28 @@ class FileMigration {
     }
     take_notes(origin, expanded->notes);
     const Json chain = expanded->value["spec"]["config"];
-    return finish(origin, expanded->value, chain);
+    return finish(origin, expanded->value, chain, std::nullopt);
   }
 
-  Json finish(const Origin& origin, Json definition, const Json& chain) {
+  /// The notes of a chain that has been made of a SpiderMultusConfig, with the places there.
+  static std::vector<Note> place_in_spider(std::vector<Note> notes, const Json& chain) {
+    constexpr std::string_view kPlugins = "/plugins/";
+    for (Note& note : notes) {
+      const std::size_t end = note.pointer.find('/', kPlugins.size());
+      const bool is_of_plugin = note.pointer.starts_with(kPlugins);
+      const Json::json_pointer plugin(is_of_plugin ? note.pointer.substr(0, end) : "");
+      const std::string type = text_of(find_value(chain.at(plugin), "type"));
+      const std::string rest = end != std::string::npos ? note.pointer.substr(end) : "";
+      note.pointer = !is_of_plugin           ? ""
+                     : type == "coordinator" ? "/spec/coordinator" + rest
+                                             : "/spec/macvlan" + rest;
+    }
+    return notes;
+  }
+
+  /// \param inside the origin of the chain; nothing: it is made of the definition
+  Json finish(const Origin& origin, Json definition, const Json& chain,
+              const std::optional<Origin>& inside) {
     const std::string name =
         definition.contains("metadata") ? text_of(find_value(definition["metadata"], "name")) : "";
     auto migrated = migrate_chain(chain, name);
@@ -176,7 +199,11 @@ class FileMigration {
       refuse(origin, migrated.error().msg);
       return definition;
     }
-    take_notes(origin, migrated->notes);
+    if (inside) {
+      take_notes(*inside, migrated->notes);
+    } else {
+      take_notes(origin, place_in_spider(std::move(migrated->notes), chain));
+    }
     strip(definition);
     definition["spec"]["config"] = write_json(migrated->value);
     check(origin, write_yaml(definition));
@@ -230,12 +257,13 @@ int run(const Arguments& arguments) {
     append(all.problems, one.problems);
     append(all.changes, one.changes);
     append(all.losses, one.losses);
+    append(all.same, one.same);
   }
   const bool is_printed = print_out(all.text);
-  print_err(to_lines(all.changes, "changed: ") + to_lines(all.losses, "not carried: ") +
-            to_lines(all.problems, "problem: ") + count_of(all.changes.size(), "change") + ", " +
-            std::to_string(all.losses.size()) + " not carried, " +
-            count_of(all.problems.size(), "problem") + '\n');
+  print_err(to_lines(all.same, "as it is: ") + to_lines(all.changes, "changed: ") +
+            to_lines(all.losses, "not carried: ") + to_lines(all.problems, "problem: ") +
+            count_of(all.changes.size(), "change") + ", " + std::to_string(all.losses.size()) +
+            " not carried, " + count_of(all.problems.size(), "problem") + '\n');
   return is_printed && all.problems.empty() ? kDone : kFailed;
 }
 

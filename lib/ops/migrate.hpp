@@ -18,6 +18,8 @@ namespace mvr::ops {
 struct Note {
   bool is_lost = false;  ///< cannot be carried; else it has another form or value
   std::string text;
+  std::string pointer = {};  ///< JSON pointer of what it is about, in what is migrated
+  bool is_same = false;      ///< it stays as it is
 
   bool operator==(const Note&) const = default;
 };
@@ -28,7 +30,8 @@ struct Migrated {
 };
 
 /// Makes one configuration of ours from the plugins of a chain: macvlan, and behind it any of rdma,
-/// sbr, tuning, Spiderpool's coordinator and ifacer. One that is ours already stays as it is.
+/// sbr, tuning, Spiderpool's coordinator and ifacer. Other plugins stay, in a list with ours in the
+/// macvlan's place. One that is ours already stays as it is.
 /// \param chain  a configuration, or a list of them in `plugins`
 /// \param name   of the network, if the chain has none
 /// Fails with Code::bad_config if there is no macvlan in it.
@@ -43,6 +46,7 @@ struct Migration {
   std::vector<Finding> problems;  ///< what stays as it is, or is wrong in the result
   std::vector<Finding> changes;
   std::vector<Finding> losses;  ///< what cannot be carried
+  std::vector<Finding> same;    ///< what stays as it is, and is well so
 };
 
 /// A whole file. YAML becomes YAML, JSON becomes JSON.

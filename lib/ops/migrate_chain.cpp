@@ -31,7 +31,7 @@ Result<Migrated> Chain::run(const Json& chain) {
   const Json* list = find_value(chain, "plugins");
   const Json plugins = list != nullptr && list->is_array() ? *list : Json::array({chain});
   if (has(plugins, kOurType)) {
-    changed("nothing: it is a network of " + std::string(kOurType) + " already");
+    add({false, "it is a network of " + std::string(kOurType) + " already", "", true});
     return Migrated{chain, std::move(notes_)};
   }
   if (!has(plugins, "macvlan")) {
@@ -39,14 +39,30 @@ Result<Migrated> Chain::run(const Json& chain) {
                                       "; only macvlan can become " + std::string(kOurType));
   }
   out_["type"] = kOurType;
-  for (const Json& plugin : plugins) {
-    read_plugin(plugin);
+  for (std::size_t i = 0; i < plugins.size(); ++i) {
+    read_plugin(plugins[i], list != nullptr ? "/plugins/" + std::to_string(i) : "");
   }
   finish_probes();
   finish_routing(plugins);
   finish_master();
   finish_protocol(chain);
-  return Migrated{std::move(out_), std::move(notes_)};
+  const bool has_others = !before_.empty() || !behind_.empty();
+  return Migrated{has_others ? make_list(chain) : std::move(out_), std::move(notes_)};
+}
+
+/// What the list itself says stays, but for name and version.
+Json Chain::make_list(const Json& chain) const {
+  Json result = chain;
+  Json ours = out_;
+  for (const char* key : {"cniVersion", "name"}) {
+    result[key] = ours[key];
+    ours.erase(key);
+  }
+  Json plugins = before_;
+  plugins.push_back(std::move(ours));
+  plugins.insert(plugins.end(), behind_.begin(), behind_.end());
+  result["plugins"] = std::move(plugins);
+  return result;
 }
 
 void Chain::add(Note note) {
@@ -56,6 +72,7 @@ void Chain::add(Note note) {
 }
 
 void Chain::finish_probes() {
+  place_ = macvlan_ + "/ipam";
   for (const char* key : {"conflictProbe", "gatewayProbe"}) {
     const bool is_off = out_.contains(key) && out_[key] == false;
     if (!probe_options_.empty() && !is_off) {
@@ -71,6 +88,7 @@ void Chain::finish_probes() {
 
 void Chain::finish_routing(const Json& plugins) {
   constexpr int kCoordinatorTable = 500;
+  place_ = has_coordinator_ ? coordinator_ : macvlan_;
   if (has_coordinator_ && !is_disabled_) {
     if (!out_.contains("hostRuleTable")) {
       out_["hostRuleTable"] = kCoordinatorTable;
@@ -95,6 +113,7 @@ void Chain::finish_master() {
   if (interfaces_.empty()) {
     return;
   }
+  place_ = macvlan_ + "/master";
   const std::string master = interfaces_.size() > 1 && !bond_.empty() ? bond_ : interfaces_.front();
   if (out_["master"] != master) {
     changed("master: \"" + printable(master) + "\", not " + cni::show(out_["master"]));
@@ -103,6 +122,7 @@ void Chain::finish_master() {
 }
 
 void Chain::finish_protocol(const Json& chain) {
+  place_ = "/cniVersion";
   const std::string version = text_of(find_value(chain, "cniVersion"));
   const auto is_ours = [&](const cni::Version& one) { return one.to_string() == version; };
   out_["cniVersion"] = version;
@@ -110,6 +130,7 @@ void Chain::finish_protocol(const Json& chain) {
     out_["cniVersion"] = "1.0.0";
     changed("cniVersion: 1.0.0, not " + (version.empty() ? "0.1.0 (none is named)" : version));
   }
+  place_ = "/name";
   const std::string own = text_of(find_value(chain, "name"));
   out_["name"] = own.empty() ? name_ : own;
   if (own.empty()) {
@@ -117,23 +138,37 @@ void Chain::finish_protocol(const Json& chain) {
   }
 }
 
-void Chain::read_plugin(const Json& plugin) {
+void Chain::keep(const Json& plugin) {
+  (has_macvlan_ ? behind_ : before_).push_back(plugin);
+  add({false,
+       "the plugin \"" + printable(text_of(find_value(plugin, "type"))) +
+           "\" is not replaced: it " + (has_macvlan_ ? "stays behind" : "stays before") +
+           " this one in the list",
+       place_ + "/type", true});
+}
+
+void Chain::read_plugin(const Json& plugin, const std::string& place) {
+  place_ = place;
   const std::string type = text_of(find_value(plugin, "type"));
   const bool is_known =
       !type.empty() && std::ranges::find(key_rules(), type, &KeyRule::plugin) != key_rules().end();
   if (!is_known) {
-    lost("the plugin \"" + printable(type) + '"',
-         "is not one that this one replaces; keep it behind this one in a list");
+    keep(plugin);
     return;
   }
+  place_ = place + "/type";
   if (type == "rdma") {
     out_["rdma"] = "exclusive";
     changed("rdma: is \"rdma\": \"exclusive\"; the device is found by the master");
   } else if (type == "sbr") {
     changed("sbr: is not needed, each NIC has a routing table and rules");
   }
+  has_macvlan_ = has_macvlan_ || type == "macvlan";
+  macvlan_ = type == "macvlan" ? place : macvlan_;
   has_coordinator_ = has_coordinator_ || type == "coordinator";
+  coordinator_ = type == "coordinator" ? place : coordinator_;
   for (auto it = plugin.begin(); it != plugin.end(); ++it) {
+    place_ = place + '/' + escape_key(it.key());
     read_key(type, it.key(), it.value());
   }
 }

@@ -25,8 +25,8 @@ std::string list(const std::string& kind, const std::vector<Finding>& findings) 
 }
 
 std::string notes_of(const Migration& migration) {
-  return list("changed ", migration.changes) + list("lost ", migration.losses) +
-         list("problem ", migration.problems);
+  return list("same ", migration.same) + list("changed ", migration.changes) +
+         list("lost ", migration.losses) + list("problem ", migration.problems);
 }
 
 json chain_of(std::vector<json> behind) {
@@ -54,7 +54,10 @@ TEST_CASE("what migrate makes passes validate", "[migrate]") {
   const Migration migration = migrate_file({name, read_golden("migrate/" + name)});
   const Report report = validate({{name, migration.text}}, std::nullopt);
   INFO(to_text(report, Painter(false)));
-  CHECK(report.findings.empty());
+  CHECK(report.count(Severity::problem) == 0);
+  for (const Finding& finding : report.findings) {
+    CHECK(finding.text == "type \"portmap\": is another plugin, passed over");
+  }
   CHECK(report.networks >= 1);
 }
 
@@ -65,6 +68,32 @@ TEST_CASE("what is migrated stays as it is the next time", "[migrate]") {
   CHECK(second.text == first.text);
   CHECK(second.problems.empty());
   CHECK(second.losses.empty());
+  CHECK(second.changes.empty());
+  CHECK_FALSE(second.same.empty());
+  for (const Finding& finding : second.same) {
+    CHECK((finding.text == "it is a network of macvlan-rdma already" ||
+           finding.text.ends_with("is no network")));
+  }
+}
+
+TEST_CASE("plugins that are not replaced stay where they are", "[migrate]") {
+  json chain = chain_of({{{"type", "sbr"}},
+                         {{"type", "portmap"}, {"capabilities", {{"portMappings", true}}}},
+                         {{"type", "tuning"}, {"mtu", 9000}},
+                         {{"type", "firewall"}}});
+  chain["disableCheck"] = true;
+  chain["plugins"].insert(chain["plugins"].begin(), json::object({{"type", "first"}}));
+  const Migrated migrated = unwrap(migrate_chain(chain, ""));
+  CHECK(migrated.value == json{{"cniVersion", "1.0.0"},
+                               {"name", "rail1"},
+                               {"disableCheck", true},
+                               {"plugins",
+                                {{{"type", "first"}},
+                                 {{"type", "macvlan-rdma"}, {"master", "ens1f0"}, {"mtu", 9000}},
+                                 {{"type", "portmap"}, {"capabilities", {{"portMappings", true}}}},
+                                 {{"type", "firewall"}}}}});
+  CHECK(std::ranges::count(migrated.notes, true, &Note::is_same) == 3);
+  CHECK(std::ranges::count(migrated.notes, true, &Note::is_lost) == 0);
 }
 
 TEST_CASE("a chain of the four plugins keeps what they were told", "[migrate]") {
