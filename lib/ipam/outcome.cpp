@@ -4,7 +4,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include <cctype>
+
 #include "mvr/base/text.hpp"
+#include "mvr/cni/netconf.hpp"
 
 namespace mvr::ipam {
 namespace {
@@ -38,6 +41,31 @@ Error with_stderr(Error error, std::string_view text) {
   return error;
 }
 
+/// "CHANGE-ME-subnet-of-rail-1"; empty if there is none.
+std::string_view find_placeholder(std::string_view text) {
+  const std::size_t begin = text.find(cni::kPlaceholder);
+  if (begin == std::string_view::npos) {
+    return {};
+  }
+  const auto is_part = [](char c) {
+    return c == '-' || std::isalnum(static_cast<unsigned char>(c)) != 0;
+  };
+  std::size_t end = begin;
+  while (end < text.size() && is_part(text[end])) {
+    ++end;
+  }
+  return text.substr(begin, end - begin);
+}
+
+/// An error document without its essentials is that of no plugin's design.
+Error complete(Error error) {
+  if (trim_end(error.msg).empty()) {
+    error.msg = "failed without a word (code " + std::to_string(static_cast<int>(error.code)) + ')';
+  }
+  error.code = error.code == Code{} ? Code::ipam_failed : error.code;
+  return error;
+}
+
 }  // namespace
 
 Result<Child::Exit> judge(std::string_view type, Child::Exit exit) {
@@ -45,7 +73,7 @@ Result<Child::Exit> judge(std::string_view type, Child::Exit exit) {
     return exit;
   }
   if (std::optional<Error> own = cni::parse_error(exit.out)) {
-    return fail(with_stderr(std::move(*own).in(context_of(type)), exit.err));
+    return fail(with_stderr(complete(*std::move(own)).in(context_of(type)), exit.err));
   }
   std::string msg = context_of(type) + ": " + describe_status(exit.status);
   const std::string_view out = trim_end(exit.out);
@@ -69,6 +97,20 @@ Result<cni::AddResult> read_result(std::string_view type, const Child::Exit& exi
         with_stderr({Code::ipam_failed, 0, context_of(type) + ": returned no address"}, exit.err));
   }
   return result;
+}
+
+Error explain_refusal(std::string_view type, Error error) {
+  constexpr int kFirstOfPlugins = 100;
+  const int code = static_cast<int>(error.code);
+  const std::string_view placeholder = find_placeholder(error.msg);
+  if (code < kFirstOfPlugins || placeholder.empty()) {
+    return error;
+  }
+  return {Code::ipam_failed, 0,
+          context_of(type) + ": refused the placeholder " + printable(placeholder) +
+              " in the configuration's ipam section; write the value",
+          error.msg + " (code " + std::to_string(code) + ')' +
+              (error.details.empty() ? "" : '\n' + error.details)};
 }
 
 bool is_version_refusal(const Error& error) {

@@ -13,7 +13,8 @@
 namespace mvr::ipam {
 
 /// The same when the plugin succeeded. Otherwise its error document with "ipam `type`: " before the
-/// text, or Code::ipam_failed with how it ended; standard error is in the details.
+/// text, or Code::ipam_failed with how it ended; standard error is in the details. A document with
+/// code 0 is Code::ipam_failed as well.
 Result<Child::Exit> judge(std::string_view type, Child::Exit exit);
 
 /// The result of a successful ADD. Fails with Code::ipam_failed when it is none or has no address.

@@ -121,7 +121,7 @@ class Check {
   /// What `generate` leaves for somebody to write; what stands in `ipam` the plugin itself passes
   /// on.
   void check_placeholders(const std::string& label, const Json& value) {
-    if (value.is_string() && value.get_ref<const std::string&>().find("CHANGE-ME") == 0) {
+    if (value.is_string() && value.get_ref<const std::string&>().starts_with(cni::kPlaceholder)) {
       report(Severity::problem, label + ' ' + cni::show(value) + ": is a placeholder; replace it");
     }
     for (const auto& [key, member] : value.items()) {

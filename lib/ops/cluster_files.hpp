@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "mvr/cni/netconf.hpp"
 #include "ops/rails.hpp"
 #include "ops/rails_file.hpp"
 
@@ -32,8 +33,8 @@ struct PlannedRail {
   std::optional<RailSettings> settings;  ///< nothing = placeholders
 };
 
-/// What stands where somebody has to write: no address, so the plugin and `validate` refuse it.
-inline constexpr std::string_view kPlaceholder = "CHANGE-ME";
+/// No address, so the plugin and `validate` refuse it.
+using cni::kPlaceholder;
 
 /// Gives each rail its settings. Fails with Code::bad_config if the file says nothing of a rail, or
 /// something of a rail that is not there.

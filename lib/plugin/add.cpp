@@ -95,7 +95,8 @@ Result<cni::AddResult> ask_ipam(Attempt& a) {
   a.has_called_ipam = result || !could_not_execute(result.error());
   a.has_ipam_refused = !result && is_refusal(result.error());
   a.call.timeline.end_phase("ipam");
-  return result;
+  return result ? std::move(result)
+                : fail(ipam::explain_refusal(conf.ipam_type, std::move(result).error()));
 }
 
 void append_new(std::vector<std::string>& texts, const std::vector<std::string>& more) {

@@ -88,6 +88,17 @@ TEST_CASE("an IPAM plugin's error document keeps code and text", "[ipam-failure]
   CHECK(answer.message() == "net1: ipam fake: no addresses left in pool a");
 }
 
+TEST_CASE("host-local that finds a placeholder is no riddle", "[ipam-failure]") {
+  const Refusals refusals;
+  Call call = refusals.call();
+  call.config["ipam"] = {{"type", "host-local"},
+                         {"ranges", {{{{"subnet", "CHANGE-ME-subnet-of-rail-1"}}}}}};
+  const Answer answer = refusals.expect_call(
+      call, 102, {"ipam host-local", "placeholder CHANGE-ME-subnet-of-rail-1", "ipam section"});
+  CHECK(json::parse(answer.out)["details"].get<std::string>().find("invalid CIDR address") !=
+        std::string::npos);
+}
+
 TEST_CASE("an IPAM plugin's details and standard error are kept", "[ipam-failure]") {
   Rig rig;
   rig.ipam.script(

@@ -109,6 +109,34 @@ TEST_CASE("a plugin's error document keeps its code and text", "[ipam]") {
   CHECK(error.details == "pool is busy\ncould not lock");
 }
 
+TEST_CASE("a plugin that stumbles over a placeholder is not to blame", "[ipam]") {
+  const auto explain = [](int code, const std::string& msg, const std::string& details = "") {
+    return mvr::ipam::explain_refusal("fake", {static_cast<Code>(code), 0, msg, details});
+  };
+  const std::string text = "ipam fake: invalid CIDR address: CHANGE-ME-subnet-of-rail-1";
+  const Error error = explain(999, text, "more");
+  CHECK(error.code == Code::ipam_failed);
+  CHECK(error.msg ==
+        "ipam fake: refused the placeholder CHANGE-ME-subnet-of-rail-1 in the configuration's ipam "
+        "section; write the value");
+  CHECK(error.details == text + " (code 999)\nmore");
+  CHECK(explain(7, text) == Error{Code::bad_config, 0, text});
+  CHECK(explain(999, "no addresses left") == Error{static_cast<Code>(999), 0, "no addresses left"});
+}
+
+TEST_CASE("a plugin's error that says nothing is told as such", "[ipam]") {
+  const PluginDir dir;
+  const auto answer = [&](const std::string& document) {
+    return add_error(dir, "echo '" + document + "'; exit 1");
+  };
+  CHECK(answer(R"({"code":0,"msg":"pool is empty"})") ==
+        Error{Code::ipam_failed, 0, "ipam fake: pool is empty"});
+  CHECK(answer(R"({"code":0,"msg":" "})") ==
+        Error{Code::ipam_failed, 0, "ipam fake: failed without a word (code 0)"});
+  CHECK(answer(R"({"code":11,"msg":""})") ==
+        Error{Code::try_again, 0, "ipam fake: failed without a word (code 11)"});
+}
+
 TEST_CASE("a plugin that fails without a document is named with its exit status", "[ipam]") {
   const PluginDir dir;
   SECTION("text on standard error goes to the details") {

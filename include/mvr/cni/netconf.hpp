@@ -69,6 +69,9 @@ struct SysctlConf {
   bool operator==(const SysctlConf&) const = default;
 };
 
+/// What `generate` writes where somebody has to write a value, and what no value can begin with.
+inline constexpr std::string_view kPlaceholder = "CHANGE-ME";
+
 /// A container's interface as a runtime names it in a GC call.
 struct AttachmentRef {
   std::string container_id;

@@ -115,4 +115,10 @@ class Plugin {
   std::vector<std::string> variables_;
 };
 
+/// What a refused ADD is to say. Codes of the specification are carried, whatever the text, and so
+/// is a plugin's own, such as that of Go's library for an error without one (999); but where it
+/// stands for a placeholder that somebody has left in the configuration, that is told, as
+/// Code::ipam_failed with the plugin's own words in the details.
+Error explain_refusal(std::string_view type, Error error);
+
 }  // namespace mvr::ipam
