@@ -2,9 +2,26 @@
 #include "mvr/base/text.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 namespace mvr {
 namespace {
+
+/// The fewest letters to insert, remove or replace that make one text of the other (Levenshtein).
+std::size_t edit_distance(std::string_view from, std::string_view to) {
+  std::vector<std::size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t j = 0; j < to.size(); ++j) {
+      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
 
 /// Bytes of the UTF-8 character that the text begins with, by its first byte; 0 if none begins so.
 std::size_t character_length(std::uint8_t first) {
@@ -81,6 +98,20 @@ std::string to_hex(const std::uint8_t* bytes, std::size_t count) {
     text += kDigits[bytes[i] & 0xfU];
   }
   return text;
+}
+
+std::string_view find_similar(std::string_view word, std::span<const std::string_view> known) {
+  constexpr std::size_t kLongest = 64;
+  std::size_t least = 3;
+  std::string_view best;
+  for (const std::string_view name : word.size() <= kLongest ? known : known.first(0)) {
+    const std::size_t distance = edit_distance(word, name);
+    if (distance < least && distance < name.size()) {
+      least = distance;
+      best = name;
+    }
+  }
+  return best;
 }
 
 std::string printable(std::string_view text, std::size_t limit) {

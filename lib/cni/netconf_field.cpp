@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -75,31 +74,10 @@ std::string to_text(milliseconds duration) {
                                            : std::to_string(duration.count()) + "ms";
 }
 
-/// The fewest letters to insert, remove or replace that make one text of the other (Levenshtein).
-std::size_t edit_distance(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> row(to.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < to.size(); ++j) {
-      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
 /// "; did you mean master?" for a key that is nearly one of these.
 std::string suggest(std::string_view key, std::span<const std::string_view> known) {
-  constexpr std::size_t kMaxKey = 64;
-  constexpr std::size_t kNear = 2;
-  for (const std::string_view name : known) {
-    if (key.size() <= kMaxKey && name.size() > kNear && edit_distance(key, name) <= kNear) {
-      return "; did you mean " + std::string(name) + '?';
-    }
-  }
-  return {};
+  const std::string_view name = find_similar(key, known);
+  return name.empty() ? "" : "; did you mean " + std::string(name) + '?';
 }
 
 void report_unknown(const Field& member, const std::string& suggestion) {

@@ -43,12 +43,18 @@ std::string bash_script() {
          "  if ((COMP_CWORD == 1)); then\n"
          "    mapfile -t COMPREPLY < <(compgen -W \"" +
          names +
-         "--help --version\" -- \"$current\")\n"
+         "help version --help --version\" -- \"$current\")\n"
          "    return\n"
          "  fi\n"
          "  case ${COMP_WORDS[1]} in\n" +
          cases +
          "  esac\n"
+         "  if [[ ${COMP_WORDS[1]} == help ]] && ((COMP_CWORD == 2)); then\n"
+         "    mapfile -t COMPREPLY < <(compgen -W \"" +
+         names +
+         "\" -- \"$current\")\n"
+         "    return\n"
+         "  fi\n"
          "  case $previous in\n"
          "    " +
          path_options() +

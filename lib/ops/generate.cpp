@@ -175,7 +175,8 @@ Result<void> write_files(const std::string& directory, const std::vector<Manifes
   return {};
 }
 
-Result<void> generate(const Arguments& arguments) {
+/// \return false if not all could be printed
+Result<bool> generate(const Arguments& arguments) {
   const auto inventories = MVR_TRY(read_nodes(arguments));
   const auto excluded = find_excluded(arguments);
   MVR_TRY(check_excluded(excluded, inventories));
@@ -197,20 +198,17 @@ Result<void> generate(const Arguments& arguments) {
     MVR_TRY(write_files(*directory, files));
     print_err(overview);
   } else if (!print_out(make_stream(overview, files))) {
-    return fail(Code::io, "the output is not complete");
+    return false;
   }
   if (!file) {
     print_err("macvlan-rdma generate: without --rails addresses are left open; replace each " +
               std::string(kPlaceholder) + '\n');
   }
-  return {};
+  return true;
 }
 
-Result<void> print_inventory(const Arguments& arguments) {
-  if (!print_out(format_inventory(MVR_TRY(read_here(arguments))))) {
-    return fail(Code::io, "the output is not complete");
-  }
-  return {};
+Result<bool> print_inventory(const Arguments& arguments) {
+  return print_out(format_inventory(MVR_TRY(read_here(arguments))));
 }
 
 bool has_any(const Arguments& arguments, std::span<const std::string_view> options) {
@@ -244,12 +242,12 @@ int run(const Arguments& arguments) {
     print_err("macvlan-rdma generate: " + misuse + "\nTry \"macvlan-rdma generate --help\".\n");
     return kUsage;
   }
-  const Result<void> done =
+  const Result<bool> done =
       arguments.has("inventory") ? print_inventory(arguments) : generate(arguments);
   if (!done) {
     print_err("macvlan-rdma generate: " + done.error().msg + '\n');
   }
-  return done ? kDone : kFailed;
+  return done && *done ? kDone : kFailed;
 }
 
 constexpr std::array kFlags{

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/screen.hpp"
 
+#include <errno.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -58,11 +59,23 @@ std::string_view first_line(std::string_view text, std::size_t width) {
   return width_of(text) <= width ? text : text.substr(0, last);
 }
 
+/// For the end of the process, which no command knows of.
+bool& lost_reader() {
+  static bool is_lost = false;
+  return is_lost;
+}
+
 }  // namespace
+
+bool has_lost_reader() {
+  return lost_reader();
+}
 
 bool print_out(std::string_view text) {
   const Result<void> done = write_all(STDOUT_FILENO, text);
-  if (!done) {
+  if (!done && done.error().sys_errno == EPIPE) {
+    lost_reader() = true;
+  } else if (!done) {
     print_err("macvlan-rdma: standard output: " + done.error().msg + '\n');
   }
   return done.has_value();

@@ -8,9 +8,12 @@
 
 namespace mvr::ops {
 
-/// To standard output. False if it could not be written, which standard error then says: a full
-/// disk, a reader that has gone.
+/// To standard output. False if it could not be written, which standard error then says of a full
+/// disk; a reader that has gone knows it.
 bool print_out(std::string_view text);
+
+/// True if something was printed for a reader that had gone.
+bool has_lost_reader();
 
 void print_err(std::string_view text);
 

@@ -24,6 +24,7 @@ std::string complete(const std::string& words) {
 
 TEST_CASE("bash completes commands, options and paths", "[protocol]") {
   CHECK(complete("macvlan-rdma g").find("gc") != std::string::npos);
+  CHECK(complete("macvlan-rdma help ins").find("inspect") != std::string::npos);
   CHECK(complete("macvlan-rdma --v") == "--version\n");
   CHECK(complete("macvlan-rdma gc --d") == "--dry-run\n");
   CHECK(complete("macvlan-rdma gc --state-dir /et") == "/etc\n");

@@ -2,6 +2,8 @@
 // The program as a process: what it reads from the environment, and where it prints what.
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "support/catch.hpp"
 #include "support/ipam_scripts.hpp"
 #include "support/namespaces.hpp"
@@ -90,19 +92,47 @@ TEST_CASE("without a verb there is help on standard error, and success", "[proto
 
 TEST_CASE("help that was asked for goes to standard output", "[protocol]") {
   isolate();
-  const auto option = GENERATE("-h", "--help", "--version");
+  const auto option = GENERATE("-h", "--help", "help", "-V", "--version", "version");
   const Answer answer = run_bare({option}, {});
   CHECK(answer.status == 0);
   CHECK(answer.err.empty());
   expect_words(answer.out, {"macvlan-rdma", "1.1.0", "CNI_COMMAND"});
 }
 
-TEST_CASE("an option that does not exist is an error", "[protocol]") {
+TEST_CASE("a command that does not exist is an error, in one line", "[protocol]") {
   isolate();
-  const Answer answer = run_bare({"--frobnicate"}, {});
+  const auto [word, guess] = GENERATE(table<std::string, std::string>({{"--frobnicate", ""},
+                                                                       {"inspekt", "inspect"},
+                                                                       {"insp", "inspect"},
+                                                                       {"", ""},
+                                                                       {"g", "gc"},
+                                                                       {"gd", "gc"},
+                                                                       {"verison", "version"},
+                                                                       {"x\x1b[2J", ""}}));
+  const Answer answer = run_bare({word}, {});
+  INFO(answer);
   CHECK(answer.status == 2);
   CHECK(answer.out.empty());
-  expect_words(answer.err, {"unknown command \"--frobnicate\"", "CNI_COMMAND"});
+  expect_words(answer.err, {"unknown command", "ee \"macvlan-rdma --help\""});
+  CHECK(std::ranges::count(answer.err, '\n') == 1);
+  CHECK((answer.err.find("did you mean " + guess + '?') != std::string::npos) == !guess.empty());
+  CHECK(answer.err.find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("help of a command is what the command says of itself", "[protocol]") {
+  isolate();
+  const Answer answer = run_bare({"help", "inspect"}, {});
+  CHECK(answer.status == 0);
+  CHECK(answer.out == run_bare({"inspect", "--help"}, {}).out);
+  CHECK(run_bare({"help", "inspekt"}, {}).status == 2);
+  CHECK(run_bare({"help", "inspect", "doctor"}, {}).status == 2);
+}
+
+TEST_CASE("the version is told without the commands", "[protocol]") {
+  isolate();
+  const Answer answer = run_bare({"--version"}, {});
+  CHECK(answer.out.starts_with("macvlan-rdma "));
+  CHECK(answer.out.find("inspect") == std::string::npos);
 }
 
 TEST_CASE("an unknown verb is named", "[protocol]") {

@@ -14,6 +14,17 @@ using Pieces = std::vector<std::string_view>;
 
 }  // namespace
 
+TEST_CASE("a word is nearly another one", "[text]") {
+  constexpr std::array<std::string_view, 4> kWords{"gc", "inspect", "install", "doctor"};
+  CHECK(mvr::find_similar("inspekt", kWords) == "inspect");
+  CHECK(mvr::find_similar("instal", kWords) == "install");
+  CHECK(mvr::find_similar("docotr", kWords) == "doctor");
+  CHECK(mvr::find_similar("gd", kWords) == "gc");
+  CHECK(mvr::find_similar("xy", kWords).empty());
+  CHECK(mvr::find_similar("", kWords).empty());
+  CHECK(mvr::find_similar(std::string(1000, 'x'), kWords).empty());
+}
+
 TEST_CASE("text is split at every separator", "[text]") {
   CHECK(split("a:b", ':') == Pieces{"a", "b"});
   CHECK(split("a::b", ':') == Pieces{"a", "", "b"});

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,10 @@ char to_lower(char c);
 /// Text that is safe on one line of a log or a terminal: quotes and backslashes escaped, control
 /// characters and what is no UTF-8 as \xNN, at most `limit` bytes of input (then "…").
 std::string printable(std::string_view text, std::size_t limit = 256);
+
+/// The known word that somebody most likely meant: at most two letters are others, missing or too
+/// many. Empty if there is none.
+std::string_view find_similar(std::string_view word, std::span<const std::string_view> known);
 
 /// Lower-case hexadecimal, two digits a byte.
 std::string to_hex(const std::uint8_t* bytes, std::size_t count);
