@@ -99,6 +99,7 @@ Colour colour_of(const Deed& deed) {
 }
 
 std::string to_text(const Plan& plan) {
+  constexpr std::size_t kWith = 7;
   const Painter painter;
   std::string text;
   const std::size_t width = std::to_string(plan.deeds.size()).size();
@@ -106,8 +107,8 @@ std::string to_text(const Plan& plan) {
     const Deed& deed = plan.deeds[i];
     const std::string number = std::to_string(i + 1);
     text += std::string(width - number.size(), ' ') + number + "  " +
-            painter.paint(colour_of(deed), pad_right(deed.with, 7)) + "  " + make_line(deed.what) +
-            '\n';
+            painter.paint(colour_of(deed), pad_right(deed.with, kWith)) + "  " +
+            painter.fold(width + kWith + 4, Colour::none, make_line(deed.what)) + '\n';
   }
   return text;
 }
