@@ -122,6 +122,10 @@ std::optional<std::string> Arguments::value(std::string_view name) const {
   return found != options.end() ? std::optional(found->second.back()) : std::nullopt;
 }
 
+std::string check_not_empty(const std::string& value) {
+  return value.empty() ? "must not be empty" : "";
+}
+
 std::string help_of(const Command& command) {
   const std::vector<Flag> flags = flags_of(command);
   std::size_t width = 0;

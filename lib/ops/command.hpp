@@ -38,6 +38,9 @@ struct Arguments {
   [[nodiscard]] std::optional<std::string> value(std::string_view name) const;
 };
 
+/// For options whose value must be something.
+std::string check_not_empty(const std::string& value);
+
 struct Command {
   std::string_view name;
   std::string_view operands = {};  ///< for people, as "FILE…"

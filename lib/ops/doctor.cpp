@@ -193,7 +193,8 @@ constexpr std::array kFlags{
     Flag{.name = "config",
          .letter = 'c',
          .value = "FILE",
-         .help = "networks that the node is to serve; may be given more than once"},
+         .help = "networks that the node is to serve; may be given more than once",
+         .check = check_not_empty},
     Flag{.name = "json", .help = "for programs"}, kStateDirFlag};
 
 }  // namespace

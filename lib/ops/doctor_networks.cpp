@@ -27,7 +27,7 @@ Diagnoses read_networks(const std::string& path, std::vector<cni::NetConf>& netw
   Diagnoses all;
   const auto text = read_input(path);
   if (!text) {
-    return {make_problem(path, text.error().msg)};
+    return {{Grade::fail, "config", path, without_name(text.error()), "name a file that is there"}};
   }
   std::vector<Finding> findings;
   const Manifest manifest = read_manifest({path, *text}, findings);

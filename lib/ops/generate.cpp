@@ -234,7 +234,7 @@ std::string find_misuse(const Arguments& arguments) {
     return "--inventory prints what this node has, and makes no networks: no --rails, no "
            "--exclude, no --namespace, no --resource-prefix, no --output";
   }
-  return arguments.value("node") == "" ? "--node \"\": must be a name" : "";
+  return "";
 }
 
 int run(const Arguments& arguments) {
@@ -254,17 +254,22 @@ constexpr std::array kFlags{
     Flag{.name = "rails",
          .letter = 'r',
          .value = "FILE",
-         .help = "addresses and names of the rails (conf/rails.yaml)"},
+         .help = "addresses and names of the rails (conf/rails.yaml)",
+         .check = check_not_empty},
     Flag{.name = "exclude",
          .letter = 'x',
          .value = "NIC",
          .help = "no rail; may be given more than once"},
     Flag{.name = "inventory", .letter = 'i', .help = "print what this node has, as JSON"},
     Flag{.name = "from-nodes", .help = "for the nodes whose inventories the files are"},
-    Flag{.name = "sysfs", .value = "DIR", .help = "a copy of another node's /sys"},
+    Flag{.name = "sysfs",
+         .value = "DIR",
+         .help = "a copy of another node's /sys",
+         .check = check_not_empty},
     Flag{.name = "node",
          .value = "NAME",
-         .help = "the node's name; else the host's, or that of the copy's directory"},
+         .help = "the node's name; else the host's, or that of the copy's directory",
+         .check = check_not_empty},
     Flag{
         .name = "namespace", .letter = 'n', .value = "NS", .help = "of the networks; else default"},
     Flag{.name = "resource-prefix",
@@ -273,7 +278,8 @@ constexpr std::array kFlags{
     Flag{.name = "output",
          .letter = 'o',
          .value = "DIR",
-         .help = "write files there; else all goes to standard output"}};
+         .help = "write files there; else all goes to standard output",
+         .check = check_not_empty}};
 
 }  // namespace
 

@@ -28,4 +28,9 @@ Result<std::string> read_input(const std::string& path) {
   return text ? std::move(text) : fail(std::move(text).error().in(name));
 }
 
+std::string without_name(const Error& error) {
+  const std::size_t colon = error.msg.find(": ");
+  return colon == std::string::npos ? error.msg : error.msg.substr(colon + 2);
+}
+
 }  // namespace mvr::ops

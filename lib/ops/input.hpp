@@ -13,4 +13,7 @@ namespace mvr::ops {
 /// Code::io, saying what the path is instead.
 Result<std::string> read_input(const std::string& path);
 
+/// Its error without the name, for who has said that already.
+std::string without_name(const Error& error);
+
 }  // namespace mvr::ops

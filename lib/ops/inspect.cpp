@@ -57,7 +57,7 @@ Result<plugin::NodeView> look(const Arguments& arguments) {
 
 int run(const Arguments& arguments) {
   if (const std::string problem = complain(arguments); !problem.empty()) {
-    print_err("macvlan-rdma inspect: " + problem + '\n');
+    print_err("macvlan-rdma inspect: " + problem + "\nTry \"macvlan-rdma inspect --help\".\n");
     return kUsage;
   }
   const auto node = look(arguments);
@@ -72,7 +72,10 @@ int run(const Arguments& arguments) {
 }
 
 constexpr std::array kFlags{
-    Flag{.name = "netns", .value = "PATH", .help = "the pod with this network namespace"},
+    Flag{.name = "netns",
+         .value = "PATH",
+         .help = "the pod with this network namespace",
+         .check = check_not_empty},
     Flag{.name = "pid", .value = "N", .help = "the pod of this process"},
     Flag{.name = "all", .letter = 'a', .help = "all pods of the node; the default"},
     Flag{.name = "no-probe", .help = "do not ask the gateways"},

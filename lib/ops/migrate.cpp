@@ -182,9 +182,11 @@ class FileMigration {
       const Json::json_pointer plugin(is_of_plugin ? note.pointer.substr(0, end) : "");
       const std::string type = text_of(find_value(chain.at(plugin), "type"));
       const std::string rest = end != std::string::npos ? note.pointer.substr(end) : "";
+      const bool is_macvlan = type == "macvlan" || type == "ifacer";
       note.pointer = !is_of_plugin           ? ""
                      : type == "coordinator" ? "/spec/coordinator" + rest
-                                             : "/spec/macvlan" + rest;
+                     : is_macvlan            ? "/spec/macvlan" + rest
+                                             : "/spec/chainCNIJsonData";
     }
     return notes;
   }
@@ -246,7 +248,7 @@ int run(const Arguments& arguments) {
     const std::string shown = name == "-" ? "standard input" : name;
     auto text = read_input(name);
     if (!text) {
-      all.problems.push_back({Severity::problem, shown, 0, "", text.error().msg});
+      all.problems.push_back({Severity::problem, shown, 0, "", without_name(text.error())});
       continue;
     }
     Migration one = migrate_file({shown, *std::move(text)});

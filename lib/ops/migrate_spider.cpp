@@ -54,7 +54,8 @@ class Spider {
     }
     changed(
         "this takes the place of the SpiderMultusConfig: delete that one first, for Spiderpool "
-        "would overwrite this");
+        "would overwrite this",
+        "/kind");
     const Json chain = type == "custom" ? MVR_TRY(read_custom(spec)) : make_chain(spec, version);
     return Migrated{Json{{"apiVersion", kNetworkVersion},
                          {"kind", kNetworkKind},
@@ -64,8 +65,12 @@ class Spider {
   }
 
  private:
-  void changed(const std::string& text) { notes_.push_back({false, text}); }
-  void lost(const std::string& text) { notes_.push_back({true, text}); }
+  void changed(const std::string& text, const std::string& pointer) {
+    notes_.push_back({false, text, pointer});
+  }
+  void lost(const std::string& text, const std::string& pointer) {
+    notes_.push_back({true, text, pointer});
+  }
 
   static Result<Json> read_custom(const Json& spec) {
     auto read = cni::parse_object(text_of(find_value(spec, "customCNI")));
@@ -125,8 +130,8 @@ class Spider {
       Json& annotations = metadata_["annotations"];
       annotations = annotations.is_object() ? annotations : Json::object();
       annotations[kResourceAnnotation] = resource;
-      changed("spec.macvlan.rdmaResourceName is the annotation " +
-              std::string(kResourceAnnotation));
+      changed("spec.macvlan.rdmaResourceName is the annotation " + std::string(kResourceAnnotation),
+              "/spec/macvlan/rdmaResourceName");
     }
   }
 
@@ -161,17 +166,20 @@ class Spider {
       if (read) {
         plugins.push_back(*std::move(read));
       } else {
-        lost("spec.chainCNIJsonData[" + std::to_string(i) + "]: " + read.error().msg);
+        lost("spec.chainCNIJsonData[" + std::to_string(i) + "]: " + read.error().msg,
+             "/spec/chainCNIJsonData/" + std::to_string(i));
       }
     }
   }
 
   void report_rest(const std::string& place, const Json& object,
                    std::initializer_list<std::string_view> known) {
+    const std::string pointer = place == "spec" ? "/spec" : "/spec/macvlan";
     for (auto it = object.begin(); object.is_object() && it != object.end(); ++it) {
       if (std::ranges::find(known, it.key()) == known.end()) {
-        lost(place + '.' + printable(it.key()) + ' ' + cni::show(it.value()) +
-             ": is not known here");
+        lost(
+            place + '.' + printable(it.key()) + ' ' + cni::show(it.value()) + ": is not known here",
+            pointer + '/' + escape_key(it.key()));
       }
     }
   }

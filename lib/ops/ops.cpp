@@ -59,15 +59,16 @@ int show(const std::string& text) {
 
 /// `help` or `help COMMAND`.
 int show_help(int argc, char** argv) {
-  if (argc < 2) {
+  const std::string_view name = argc > 1 ? argv[1] : "--help";
+  if (name == "--help" || name == "-h") {
     return show(help());
   }
   if (argc > 2) {
     print_err("macvlan-rdma help: unexpected argument \"" + printable(argv[2]) + "\"\n");
     return kUsage;
   }
-  const Command* command = find_command(argv[1]);
-  return command != nullptr ? show(help_of(*command)) : refuse(argv[1]);
+  const Command* command = find_command(name);
+  return command != nullptr ? show(help_of(*command)) : refuse(name);
 }
 
 /// A bare call gets the help on standard error, as from every CNI plugin.

@@ -29,6 +29,19 @@ std::vector<std::string> values_of(const Arguments& arguments, std::string_view 
   return found != arguments.options.end() ? found->second : std::vector<std::string>();
 }
 
+Result<void> check_families(const PlanRequest& request) {
+  for (const ip::Address& gateway : request.gateways) {
+    const bool has_family = std::ranges::any_of(request.addresses, [&](const ip::Prefix& address) {
+      return address.family() == gateway.family();
+    });
+    if (!has_family) {
+      return fail(Code::bad_config,
+                  "--gateway " + gateway.to_string() + ": there is no --ip of its family");
+    }
+  }
+  return {};
+}
+
 Result<void> read_addresses(const Arguments& arguments, PlanRequest& request) {
   for (const std::string& text : values_of(arguments, "ip")) {
     const auto address = ip::Prefix::parse(text);
@@ -55,7 +68,7 @@ Result<void> read_addresses(const Arguments& arguments, PlanRequest& request) {
   if (!request.gateways.empty() && request.addresses.empty()) {
     return fail(Code::bad_config, "--gateway: goes with --ip");
   }
-  return {};
+  return check_families(request);
 }
 
 /// What a runtime makes of a file: of a NetworkAttachmentDefinition or a list its one plugin of
@@ -133,6 +146,21 @@ int refuse(const Arguments& arguments, const std::string& ifname, const Error& e
   return kFailed;
 }
 
+/// The variables of ADD are options here.
+std::string name_options(std::string text) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kNames{
+      {{"CNI_CONTAINERID", "--container"},
+       {"CNI_NETNS", "--netns"},
+       {"CNI_IFNAME", "--ifname"},
+       {"CNI_ARGS", "--args"}}};
+  for (const auto& [variable, option] : kNames) {
+    if (const std::size_t at = text.find(variable); at != std::string::npos) {
+      text.replace(at, variable.size(), option);
+    }
+  }
+  return text;
+}
+
 int misuse(const std::string& what) {
   print_err("macvlan-rdma plan: " + make_line(what) + "\nTry \"macvlan-rdma plan --help\".\n");
   return kUsage;
@@ -153,6 +181,9 @@ int run(const Arguments& arguments) {
     return kFailed;
   }
   const auto plan = plugin::plan_add(*request);
+  if (!plan && plan.error().code == Code::bad_environment) {
+    return misuse(name_options(plan.error().msg));
+  }
   if (!plan) {
     return refuse(arguments, request->ifname, plan.error());
   }
@@ -172,12 +203,18 @@ constexpr std::array kFlags{
     Flag{.name = "config",
          .letter = 'c',
          .value = "FILE",
-         .help = "the configuration, or the NetworkAttachmentDefinition; - is standard input"},
+         .help = "the configuration, or the NetworkAttachmentDefinition; - is standard input",
+         .check = check_not_empty},
     Flag{.name = "netns",
          .letter = 'n',
          .value = "PATH",
-         .help = "the pod's network namespace, such as /run/netns/pod or /proc/1234/ns/net"},
-    Flag{.name = "ifname", .letter = 'i', .value = "NAME", .help = "the NIC's name; else net1"},
+         .help = "the pod's network namespace, such as /run/netns/pod or /proc/1234/ns/net",
+         .check = check_not_empty},
+    Flag{.name = "ifname",
+         .letter = 'i',
+         .value = "NAME",
+         .help = "the NIC's name; else net1",
+         .check = check_not_empty},
     Flag{.name = "ip",
          .value = "ADDRESS/LEN",
          .help = "an address that IPAM would give; may be given more than once"},
@@ -187,7 +224,8 @@ constexpr std::array kFlags{
     Flag{.name = "args", .value = "CNI_ARGS", .help = "such as \"MAC=02:00:5e:10:00:01\""},
     Flag{.name = "container",
          .value = "ID",
-         .help = "the container's ID, of which names are made; else \"plan\""},
+         .help = "the container's ID, of which names are made; else \"plan\"",
+         .check = check_not_empty},
     Flag{.name = "json", .help = "as JSON"}};
 
 }  // namespace

@@ -22,10 +22,7 @@ std::vector<InputFile> read_files(const std::vector<std::string>& names,
     if (text) {
       files.push_back({shown, *std::move(text)});
     } else {
-      const std::string& message = text.error().msg;
-      const std::size_t colon = message.find(": ");
-      findings.push_back({Severity::problem, shown, 0, "",
-                          colon == std::string::npos ? message : message.substr(colon + 2)});
+      findings.push_back({Severity::problem, shown, 0, "", without_name(text.error())});
     }
   }
   return files;
@@ -74,7 +71,8 @@ int run(const Arguments& arguments) {
 constexpr std::array kFlags{Flag{.name = "defaults",
                                  .letter = 'd',
                                  .value = "FILE",
-                                 .help = "the node's defaults file; without it none is read"},
+                                 .help = "the node's defaults file; without it none is read",
+                                 .check = check_not_empty},
                             Flag{.name = "strict", .letter = 's', .help = "warnings are failures"},
                             Flag{.name = "json", .help = "as JSON"}};
 

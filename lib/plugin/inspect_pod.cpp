@@ -110,9 +110,10 @@ class PodInspector {
     list_routing(nic);
     list_gateways(pod_, {}, nic);
     if (looking_.has_journals) {
-      nic.problems.push_back(
-          {"it has no journal: it cannot be compared, and gc does not know it",
-           "DEL finds it without; look who has emptied " + looking_.options.state_dir});
+      nic.problems.push_back({"it has no journal: it cannot be compared, and gc does not know it",
+                              "DEL finds it without; look who has emptied " +
+                                  looking_.options.state_dir +
+                                  ", or name the journals' directory by --state-dir"});
     } else {
       nic.notes.emplace_back("not compared: no journal is read");
     }

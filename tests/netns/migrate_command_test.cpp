@@ -28,7 +28,7 @@ TEST_CASE("migrate prints the result, and apart from it what to know", "[migrate
   const Output output = run_migrate({"-"}, read_golden("migrate/spider.yaml"));
   CHECK(output.status == 0);
   CHECK(output.out == read_golden("migrate/spider.yaml.out"));
-  expect_words(output.err, {"standard input:1: rail1: changed: ", "not carried: ifacer.bond",
+  expect_words(output.err, {"standard input:2: rail1: changed: ", "not carried: ifacer.bond",
                             "10 changes, 5 not carried, 0 problems\n"});
   const Output judged =
       run({.argv = {plugin_path(), "validate", "--strict", "-"}, .input = output.out});
@@ -45,9 +45,10 @@ TEST_CASE("migrate puts files behind each other, and names those that it cannot 
   CHECK(output.status == 1);
   const std::string once = read_golden("migrate/spider.yaml.out");
   CHECK(output.out == once + "---\n" + once);
-  expect_words(output.err, {"/nowhere/net.yaml: No such file", "/etc: read: Is a directory",
-                            "/bin/true:1: problem: control characters",
-                            "standard input: problem: is empty", "4 problems"});
+  expect_words(output.err,
+               {"/nowhere/net.yaml: problem: No such file", "/etc: problem: read: Is a directory",
+                "/bin/true:1: problem: control characters", "standard input: problem: is empty",
+                "4 problems"});
   CHECK(run_migrate({}).status == 2);
 }
 

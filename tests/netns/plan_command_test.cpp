@@ -309,6 +309,11 @@ TEST_CASE("plan refuses command lines that are none", "[plan]") {
        {{"--netns", "/run/netns/pod", "--ip", "a/24"}, "must be an address with its length"},
        {{"--netns", "/run/netns/pod", "--gateway", "172.16.11.254"}, "goes with --ip"},
        {{"--netns", "/run/netns/pod", "--gateway", "x"}, "--gateway \"x\""},
+       {{"--netns", ""}, "--netns \"\": must not be empty"},
+       {{"--netns", "/x", "--ip", "10.0.0.1/24", "--gateway", "fd00::1"}, "no --ip of its family"},
+       {{"--netns", "/x", "--ip", "10.0.0.1/24", "--ifname", "net/1"}, "--ifname \"net/1\""},
+       {{"--netns", "/x", "--ip", "10.0.0.1/24", "--container", "-"}, "--container \"-\""},
+       {{"--netns", "/x", "--ip", "10.0.0.1/24", "--args", "X"}, "--args \"X\""},
        {{"--netns", "/x", "--ip", "10.0.0.1/24", "--gateway", "10.0.0.2", "--gateway", "10.0.0.3"},
         "of the same family"}}));
   const Output output = run_plan(rail_config(1), options);

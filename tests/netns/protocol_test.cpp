@@ -124,6 +124,7 @@ TEST_CASE("help of a command is what the command says of itself", "[protocol]") 
   const Answer answer = run_bare({"help", "inspect"}, {});
   CHECK(answer.status == 0);
   CHECK(answer.out == run_bare({"inspect", "--help"}, {}).out);
+  CHECK(run_bare({"help", "--help"}, {}).out == run_bare({"--help"}, {}).out);
   CHECK(run_bare({"help", "inspekt"}, {}).status == 2);
   CHECK(run_bare({"help", "inspect", "doctor"}, {}).status == 2);
 }

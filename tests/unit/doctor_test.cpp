@@ -88,6 +88,7 @@ TEST_CASE("doctor refuses files that it cannot use", "[doctor]") {
   const Diagnoses missing = read_networks("/none/file", networks);
   REQUIRE(missing.size() == 1);
   CHECK(missing[0].subject == "/none/file");
+  CHECK(missing[0].cause == "No such file or directory (ENOENT)");
   check_refused(read("kind: Pod\n"), {"Pod"});
   check_refused(read("{"), {"line"});
   check_refused(read(R"({"cniVersion": "1.0.0", "name": "a", "type": "macvlan-rdma",
