@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+/// \file
+/// What the webhook knows of the cluster. Watches write it, reviews read it, at the same time.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+
+#include <nlohmann/json_fwd.hpp>
+
+namespace mvr::webhook {
+
+/// The collections that are watched.
+enum class Kind { network, space, spider };
+
+/// One moment of the cluster; never changes.
+struct View;
+
+class Cluster {
+ public:
+  // How a watch tells what its collection holds. A list begins, puts each of its objects, and ends;
+  // what was not put between the two is gone by then. Until the end, readers see the state before.
+  void begin_list(Kind kind);
+  void put(Kind kind, const nlohmann::json& object);
+  void remove(Kind kind, const nlohmann::json& object);
+  void end_list(Kind kind);
+
+  /// Whether each collection has been listed once.
+  [[nodiscard]] bool is_synced() const;
+
+  /// The present moment; cheap, and safe to keep.
+  [[nodiscard]] std::shared_ptr<const View> view() const;
+};
+
+}  // namespace mvr::webhook
