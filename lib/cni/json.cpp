@@ -44,19 +44,6 @@ std::string describe(std::string_view text, std::size_t position) {
          printable(text.substr(begin, end - begin)) + '"';
 }
 
-tl::unexpected<Error> syntax_error(std::string_view text) {
-  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-    return fail(Code::decode, "not JSON: it is empty");
-  }
-  PositionFinder finder;
-  Json::sax_parse(text, &finder);
-  if (finder.position > text.size()) {
-    return fail(Code::decode,
-                "not JSON: it ends too early, after byte " + std::to_string(text.size()));
-  }
-  return fail(Code::decode, "not JSON: " + describe(text, finder.position));
-}
-
 /// The position of the first bracket beyond kMaxDepth. It is looked for before parsing: the parser
 /// keeps a stack entry for each level.
 std::optional<std::size_t> find_too_deep(std::string_view text) {
@@ -81,7 +68,7 @@ std::optional<std::size_t> find_too_deep(std::string_view text) {
 
 }  // namespace
 
-Result<Json> parse_json(std::string_view text) {
+Result<void> check_text(std::string_view text) {
   // The library skips a byte order mark and takes a zero byte for the end.
   if (text.starts_with("\xef\xbb\xbf")) {
     return fail(Code::decode, "not JSON: byte 1 begins a byte order mark");
@@ -94,9 +81,27 @@ Result<Json> parse_json(std::string_view text) {
                                   std::to_string(kMaxDepth) + " levels at byte " +
                                   std::to_string(*position));
   }
+  return {};
+}
+
+Error syntax_error(std::string_view text) {
+  if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    return {Code::decode, 0, "not JSON: it is empty"};
+  }
+  PositionFinder finder;
+  Json::sax_parse(text, &finder);
+  if (finder.position > text.size()) {
+    return {Code::decode, 0,
+            "not JSON: it ends too early, after byte " + std::to_string(text.size())};
+  }
+  return {Code::decode, 0, "not JSON: " + describe(text, finder.position)};
+}
+
+Result<Json> parse_json(std::string_view text) {
+  MVR_TRY(check_text(text));
   Json document = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (document.is_discarded()) {
-    return syntax_error(text);
+    return fail(syntax_error(text));
   }
   return document;
 }

@@ -25,6 +25,11 @@ Result<Json> parse_json(std::string_view text);
 /// The same for a document that must be an object.
 Result<Json> parse_object(std::string_view text);
 
+/// The two halves of parse_json, for who lets the library keep but a part of the document: what is
+/// refused before a text is parsed, and why the library has not parsed it.
+Result<void> check_text(std::string_view text);
+Error syntax_error(std::string_view text);
+
 /// A value as one line of ASCII for a message, cut after about 100 bytes.
 std::string show(const Json& value);
 
