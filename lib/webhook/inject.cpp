@@ -54,6 +54,10 @@ std::string list_some(std::vector<std::string> names, std::size_t most) {
   return count > most ? text + " and " + std::to_string(count - most) + " more" : text;
 }
 
+std::string count_networks(std::size_t count) {
+  return std::to_string(count) + (count == 1 ? " network" : " networks");
+}
+
 const Shards<GroupPtr>& index_of(const View& view, std::string_view key) {
   return key == kRdmaKey ? view.rdma : view.network;
 }
@@ -211,12 +215,12 @@ class Injection {
 
   /// The values that a pod could ask for, with the number of networks of each.
   [[nodiscard]] std::string list_values(std::string_view key) const {
-    std::vector<std::pair<std::string_view, std::ptrdiff_t>> values;
+    std::vector<std::pair<std::string_view, std::size_t>> values;
     index_of(view_, key).for_each([&](const std::string& value, const GroupPtr& group) {
       const auto count =
           std::ranges::count_if(*group, [this](const auto& one) { return is_in_reach(*one); });
       if (count > 0) {
-        values.emplace_back(value, count);
+        values.emplace_back(value, static_cast<std::size_t>(count));
       }
     });
     if (values.empty()) {
@@ -225,8 +229,7 @@ class Injection {
     std::ranges::sort(values, NaturalLess(), &decltype(values)::value_type::first);
     std::vector<std::string> texts;
     for (const auto& [value, count] : values) {
-      texts.push_back('"' + printable(value, kLongestValue) + "\" (" + std::to_string(count) +
-                      (count == 1 ? " network)" : " networks)"));
+      texts.push_back('"' + printable(value, kLongestValue) + "\" (" + count_networks(count) + ')');
     }
     return "values that exist: " + list_some(std::move(texts), kMostValues);
   }
@@ -336,7 +339,7 @@ class Injection {
   bool add_amounts(const Wish& wish, const Group& group) {
     const Quantities quantities = count_resources(group);
     std::string text = show(wish.key, wish.value) + " of the " + std::string(wish.owner) + ": " +
-                       std::to_string(group.size()) + " networks";
+                       count_networks(group.size());
     if (!quantities.empty()) {
       const auto chosen = choose_containers(review_.pod, text_of(annotations_, kContainer),
                                             settings_.gpu_resources);
