@@ -49,6 +49,14 @@ bool is_word(std::string_view text) {
   });
 }
 
+/// One pair of a line, with what stands between it and the pair before.
+std::string format_pair(LogFormat format, std::string_view key, std::string_view value) {
+  if (format == LogFormat::text) {
+    return format_field(key, value);
+  }
+  return ',' + json_string(key) + ':' + json_string(value, kMaxValue);
+}
+
 }  // namespace
 
 std::string format_field(std::string_view key, std::string_view value) {
@@ -72,7 +80,7 @@ Result<void> Log::open(const std::string& path) {
 
 void Log::add_context(std::string_view key, std::string_view value) {
   if (!value.empty()) {
-    context_ += format_field(key, value);
+    context_.emplace_back(key, value);
   }
 }
 
@@ -85,12 +93,21 @@ void Log::line(LogLevel level, std::string_view message,
     reader_(level, message);
     return;
   }
-  std::string text = "time=" + now() + format_field("level", to_string(level)) +
-                     format_field("msg", message) + context_;
-  for (const auto& [key, value] : fields) {
-    text += value.empty() ? "" : format_field(key, value);
+  std::string text = format_pair(format_, "time", now()) +
+                     format_pair(format_, "level", to_string(level)) +
+                     format_pair(format_, "msg", message);
+  for (const auto& [key, value] : context_) {
+    text += format_pair(format_, key, value);
   }
-  static_cast<void>(write_all(file_ ? file_.get() : STDERR_FILENO, text + '\n'));
+  for (const auto& [key, value] : fields) {
+    text += value.empty() ? "" : format_pair(format_, key, value);
+  }
+  // The first pair has nothing before it.
+  text.front() = '{';
+  text += format_ == LogFormat::json ? "}\n" : "\n";
+  const std::string_view line =
+      format_ == LogFormat::json ? text : std::string_view(text).substr(1);
+  static_cast<void>(write_all(file_ ? file_.get() : STDERR_FILENO, line));
 }
 
 }  // namespace mvr

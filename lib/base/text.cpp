@@ -37,6 +37,23 @@ std::size_t character_length(std::uint8_t first) {
   return first < 0xf0 ? 3 : 4;
 }
 
+/// Whether the second byte leaves the character in its shortest form, no surrogate, and in Unicode.
+/// \source RFC 3629, section 4
+bool is_second_byte(std::uint8_t first, std::uint8_t second) {
+  switch (first) {
+    case 0xe0:
+      return second >= 0xa0;
+    case 0xed:
+      return second < 0xa0;
+    case 0xf0:
+      return second >= 0x90;
+    case 0xf4:
+      return second < 0x90;
+    default:
+      return true;
+  }
+}
+
 /// Bytes of the first character if a terminal shows it; 0 for a control character, which it obeys,
 /// and for what is no UTF-8. U+0080 to U+009F are controls as well: U+009B is ESC and "[" in one.
 std::size_t visible_length(std::string_view text) {
@@ -51,7 +68,26 @@ std::size_t visible_length(std::string_view text) {
     }
   }
   const bool is_high_control = byte(0) == 0xc2 && byte(1) < 0xa0;
-  return is_high_control ? 0 : length;
+  const bool is_bad = is_high_control || (length > 1 && !is_second_byte(byte(0), byte(1)));
+  return is_bad ? 0 : length;
+}
+
+/// The text character by character: as it is, or by `escape` where it is none that can be shown.
+template <typename Escape>
+std::string escape_text(std::string_view text, std::size_t limit, Escape escape) {
+  std::string safe;
+  std::string_view rest = text.substr(0, limit);
+  while (!rest.empty()) {
+    const std::size_t length = visible_length(rest);
+    if (length == 0) {
+      safe += escape(static_cast<std::uint8_t>(rest.front()));
+    } else {
+      safe += rest.front() == '"' || rest.front() == '\\' ? "\\" : "";
+      safe += rest.substr(0, length);
+    }
+    rest.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return text.size() > limit ? safe + "…" : safe;
 }
 
 }  // namespace
@@ -115,23 +151,14 @@ std::string_view find_similar(std::string_view word, std::span<const std::string
 }
 
 std::string printable(std::string_view text, std::size_t limit) {
-  std::string safe;
-  std::string_view rest = text.substr(0, limit);
-  while (!rest.empty()) {
-    const std::size_t length = visible_length(rest);
-    if (length == 0) {
-      const auto byte = static_cast<std::uint8_t>(rest.front());
-      safe += "\\x" + to_hex(&byte, 1);
-    } else {
-      safe += rest.front() == '"' || rest.front() == '\\' ? "\\" : "";
-      safe += rest.substr(0, length);
-    }
-    rest.remove_prefix(std::max<std::size_t>(length, 1));
-  }
-  if (text.size() > limit) {
-    safe += "…";
-  }
-  return safe;
+  return escape_text(text, limit, [](std::uint8_t byte) { return "\\x" + to_hex(&byte, 1); });
+}
+
+std::string json_string(std::string_view text, std::size_t limit) {
+  const auto escape = [](std::uint8_t byte) {
+    return byte < 0x80 ? "\\u00" + to_hex(&byte, 1) : std::string("\\ufffd");
+  };
+  return '"' + escape_text(text, limit, escape) + '"';
 }
 
 }  // namespace mvr

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <regex>
 
+#include <nlohmann/json.hpp>
+
 #include "support/print.hpp"
 #include "support/unit_dir.hpp"
 
@@ -78,6 +80,25 @@ TEST_CASE("nothing in a value can end its line, its quotes or colour the termina
     log.line(LogLevel::info, "m\n", {{"x", "\n\n"}});
   });
   CHECK(std::ranges::count(line, '\n') == 1);
+}
+
+TEST_CASE("a line of JSON is one object with the same members", "[log]") {
+  const ScratchDir dir;
+  Log log;
+  unwrap(log.open(dir.file("log")));
+  log.set_format(mvr::LogFormat::json);
+  log.add_context("pod", "a/b");
+  log.line(LogLevel::warn, "said \"no\"\n", {{"bytes", "\xff"}, {"none", ""}, {"n", "1"}});
+  const std::string text = read_text(dir.file("log"));
+  CHECK(std::ranges::count(text, '\n') == 1);
+  auto line = nlohmann::json::parse(text);
+  CHECK(line["time"].get<std::string>().size() == 27);
+  line.erase("time");
+  CHECK(line == nlohmann::json{{"level", "warn"},
+                               {"msg", "said \"no\"\n"},
+                               {"pod", "a/b"},
+                               {"bytes", "\ufffd"},
+                               {"n", "1"}});
 }
 
 TEST_CASE("an endless value is cut", "[log]") {

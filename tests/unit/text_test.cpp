@@ -60,6 +60,21 @@ TEST_CASE("printable text is cut at its limit, of input bytes", "[text]") {
   CHECK(printable("a", 0) == "…");
 }
 
+TEST_CASE("text as JSON is valid whatever it holds", "[text]") {
+  CHECK(json_string("plain ü") == R"("plain ü")");
+  CHECK(json_string("a\"b\\c") == R"("a\"b\\c")");
+  CHECK(json_string("\n\x1b\x7f") == R"("\u000a\u001b\u007f")");
+  CHECK(json_string("abcde", 4) == R"("abcd…")");
+  // No character, one that is too long, a surrogate, one beyond Unicode, half a one.
+  for (const char* text : {"\xff", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                           "\xf0\x80\x80\x80", "\xe2\x82"}) {
+    INFO(to_hex(reinterpret_cast<const std::uint8_t*>(text), std::string_view(text).size()));
+    CHECK(json_string(text).find_first_not_of("\\ufd\"") == std::string::npos);
+  }
+  CHECK(json_string("\xe0\xa0\x80\xed\x9f\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf") ==
+        "\"\xe0\xa0\x80\xed\x9f\xbf\xf0\x90\x80\x80\xf4\x8f\xbf\xbf\"");
+}
+
 TEST_CASE("bytes are shown as two digits each", "[text]") {
   const std::array<std::uint8_t, 3> bytes{0x00, 0x0f, 0xa5};
   CHECK(to_hex(bytes.data(), bytes.size()) == "000fa5");

@@ -27,6 +27,9 @@ char to_lower(char c);
 /// characters and what is no UTF-8 as \xNN, at most `limit` bytes of input (then "…").
 std::string printable(std::string_view text, std::size_t limit = 256);
 
+/// The same as a JSON string with its quotes; what is no UTF-8 becomes U+FFFD.
+std::string json_string(std::string_view text, std::size_t limit = 256);
+
 /// The known word that somebody most likely meant: at most two letters are others, missing or too
 /// many. Empty if there is none.
 std::string_view find_similar(std::string_view word, std::span<const std::string_view> known);
