@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mvr/webhook/webhook.hpp"
 
-int main(int argc, char** argv) { return mvr::webhook::run(argc, argv); }
+int main(int argc, char** argv) {
+  return mvr::webhook::run(argc, argv);
+}
