@@ -186,7 +186,7 @@ class Cluster::Writer {
                                : apply_definitions(kind, std::move(events));
   }
 
-  bool apply_spaces(std::vector<Event> events) {
+  bool apply_spaces(std::vector<Event>&& events) {
     std::vector<Shards<Space>::Change> changes;
     for (auto& [name, item] : events) {
       const Space* old = view_.spaces.find(name);
@@ -201,7 +201,7 @@ class Cluster::Writer {
     return is_new;
   }
 
-  bool apply_definitions(Kind kind, std::vector<Event> events) {
+  bool apply_definitions(Kind kind, std::vector<Event>&& events) {
     std::vector<Change> changes;
     for (auto& [name, item] : events) {
       Change change = exchange(kind, name, item ? std::move(item->definition) : nullptr);

@@ -21,7 +21,9 @@ class Cluster {
  public:
   Cluster();
   Cluster(const Cluster&) = delete;
+  Cluster(Cluster&&) = delete;
   Cluster& operator=(const Cluster&) = delete;
+  Cluster& operator=(Cluster&&) = delete;
   ~Cluster();
 
   // How a watch tells what its collection holds. A list begins, puts each of its objects, and ends;

@@ -228,6 +228,7 @@ class Injection {
     }
     std::ranges::sort(values, NaturalLess(), &decltype(values)::value_type::first);
     std::vector<std::string> texts;
+    texts.reserve(values.size());
     for (const auto& [value, count] : values) {
       texts.push_back('"' + printable(value, kLongestValue) + "\" (" + count_networks(count) + ')');
     }
@@ -366,7 +367,8 @@ class Injection {
       warn("and " + std::to_string(left) + " more warnings");
     }
     for (std::string& text : all) {
-      text = shorten("macvlan-rdma: " + text, kLongestWarning);
+      text.insert(0, "macvlan-rdma: ");
+      text = shorten(std::move(text), kLongestWarning);
     }
   }
 
