@@ -1,0 +1,331 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The webhook's manifests: least rights, no root, a cluster that starts, and names that agree.
+
+Needs python3-yaml and openssl; run it from anywhere.
+"""
+
+import base64
+import itertools
+import json
+import os
+import pathlib
+import re
+import stat
+import subprocess
+import tempfile
+import unittest
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONF = ROOT / "conf"
+NAMESPACE = "macvlan-rdma"
+NAME = "macvlan-rdma-webhook"
+SOURCE = (ROOT / "lib/webhook/annotations.hpp").read_text()
+RDMA_KEY = re.search(r'kRdmaKey = "([^"]+)"', SOURCE)[1]
+NETWORK_KEY = re.search(r'kNetworkKey = "([^"]+)"', SOURCE)[1]
+ISSUED = CONF / "webhook-cert-manager.yaml"
+
+
+def documents(path):
+    return [document for document in yaml.safe_load_all(path.read_text()) if document]
+
+
+def by_kind(kind, path=CONF / "webhook.yaml"):
+    return [document for document in documents(path) if document["kind"] == kind]
+
+
+def only(kind):
+    document, = by_kind(kind)
+    return document
+
+
+def pod_template():
+    return only("Deployment")["spec"]["template"]
+
+
+def container():
+    one, = pod_template()["spec"]["containers"]
+    return one
+
+
+def webhooks():
+    return only("MutatingWebhookConfiguration")["webhooks"]
+
+
+def member(value, path):
+    """What a path of names leads to; None where there is nothing."""
+    for name in path.split(".")[1:]:
+        value = value.get(name) if value else None
+    return value
+
+
+def evaluates(expression, pod):
+    """The value of a CEL expression, of the few forms that the manifest has."""
+    text = re.sub(r"has\(([\w.]+)\)", r"has('\1')", expression)
+    text = re.sub(r"('[^']+') in ([\w.]+)", r"(\1 in get('\2'))", text)
+    text = re.sub(r"(?<!')\bobject\.spec\.hostNetwork\b(?!')", "get('object.spec.hostNetwork')", text)
+    text = text.replace("&&", " and ").replace("||", " or ")
+    text = re.sub(r"!(?!=)", " not ", text)
+    return eval(text, {"__builtins__": {}}, {  # the text is the manifest's, and of the project
+        "has": lambda path: member(pod, path) is not None,
+        "get": lambda path: member(pod, path),
+    })
+
+
+def is_called(webhook, pod):
+    return all(evaluates(one["expression"], pod) for one in webhook["matchConditions"])
+
+
+class Documents(unittest.TestCase):
+    def test_everything_is_there_once(self):
+        kinds = [document["kind"] for document in documents(CONF / "webhook.yaml")]
+        self.assertEqual(kinds, [
+            "Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Deployment",
+            "PodDisruptionBudget", "Service", "MutatingWebhookConfiguration"])
+
+    def test_everything_is_in_one_namespace(self):
+        self.assertEqual(only("Namespace")["metadata"]["name"], NAMESPACE)
+        for document in documents(CONF / "webhook.yaml") + documents(ISSUED):
+            if document["kind"] not in ("Namespace", "ClusterRole", "ClusterRoleBinding",
+                                        "MutatingWebhookConfiguration"):
+                with self.subTest(document["kind"]):
+                    self.assertEqual(document["metadata"]["namespace"], NAMESPACE)
+
+    def test_selectors_find_the_pods(self):
+        labels = pod_template()["metadata"]["labels"]
+        spec = only("Deployment")["spec"]
+        spread, = pod_template()["spec"]["topologySpreadConstraints"]
+        for selector in (spec["selector"], only("PodDisruptionBudget")["spec"]["selector"],
+                         spread["labelSelector"]):
+            self.assertEqual(selector, {"matchLabels": labels})
+        self.assertEqual(only("Service")["spec"]["selector"], labels)
+
+
+class Rights(unittest.TestCase):
+    def test_three_collections_are_listed_and_watched_and_nothing_else(self):
+        rules = {(group, resource): set(rule["verbs"])
+                 for rule in only("ClusterRole")["rules"]
+                 for group in rule["apiGroups"] for resource in rule["resources"]}
+        self.assertEqual(rules, {
+            ("k8s.cni.cncf.io", "network-attachment-definitions"): {"list", "watch"},
+            ("", "namespaces"): {"list", "watch"},
+            ("spiderpool.spidernet.io", "spidermultusconfigs"): {"list", "watch"}})
+
+    def test_they_are_the_service_account_s_alone(self):
+        binding = only("ClusterRoleBinding")
+        self.assertEqual(binding["roleRef"]["name"], only("ClusterRole")["metadata"]["name"])
+        self.assertEqual(binding["subjects"], [
+            {"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}])
+        self.assertIs(only("ServiceAccount")["automountServiceAccountToken"], False)
+        self.assertEqual(pod_template()["spec"]["serviceAccountName"], NAME)
+        self.assertIs(pod_template()["spec"]["automountServiceAccountToken"], True)
+
+
+class Pods(unittest.TestCase):
+    def test_no_root_and_no_way_to_it(self):
+        spec = pod_template()["spec"]
+        self.assertIs(spec["securityContext"]["runAsNonRoot"], True)
+        self.assertGreater(spec["securityContext"]["runAsUser"], 0)
+        self.assertGreater(spec["securityContext"]["runAsGroup"], 0)
+        self.assertEqual(spec["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
+        self.assertEqual(container()["securityContext"], {
+            "readOnlyRootFilesystem": True, "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]}})
+        for key in ("hostNetwork", "hostPID", "hostIPC"):
+            self.assertNotIn(key, spec)
+        self.assertEqual([set(volume) for volume in spec["volumes"]], [{"name", "secret"}])
+        labels = only("Namespace")["metadata"]["labels"]
+        self.assertEqual(labels["pod-security.kubernetes.io/enforce"], "restricted")
+
+    def test_one_replica_always_serves(self):
+        spec = only("Deployment")["spec"]
+        self.assertEqual(spec["replicas"], 2)
+        self.assertEqual(spec["strategy"]["rollingUpdate"]["maxUnavailable"], 0)
+        self.assertEqual(only("PodDisruptionBudget")["spec"]["minAvailable"], 1)
+
+    def test_ports_and_probes_lead_to_the_server(self):
+        port, = container()["ports"]
+        service_port, = only("Service")["spec"]["ports"]
+        self.assertEqual(service_port["targetPort"], port["name"])
+        for probe, path in (("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
+            self.assertEqual(container()[probe]["httpGet"],
+                             {"path": path, "port": port["name"], "scheme": "HTTPS"})
+        annotations = pod_template()["metadata"]["annotations"]
+        self.assertEqual(annotations["prometheus.io/port"], str(port["containerPort"]))
+
+    def test_the_certificate_is_where_the_program_looks(self):
+        mount, = container()["volumeMounts"]
+        volume, = pod_template()["spec"]["volumes"]
+        self.assertEqual(mount["name"], volume["name"])
+        self.assertEqual(volume["secret"]["secretName"], NAME)
+        self.assertEqual(volume["secret"]["defaultMode"], 0o440)
+        self.assertIn("fsGroup", pod_template()["spec"]["securityContext"])
+        self.assertIn(f"--tls-cert={mount['mountPath']}/tls.crt", container()["args"])
+        self.assertIn(f"--tls-key={mount['mountPath']}/tls.key", container()["args"])
+
+    def test_memory_has_a_limit(self):
+        self.assertEqual(container()["resources"]["limits"], {"memory": "128Mi"})
+
+
+class Webhooks(unittest.TestCase):
+    def test_new_pods_and_nothing_else(self):
+        for webhook in webhooks():
+            with self.subTest(webhook["name"]):
+                self.assertGreaterEqual(len(webhook["name"].split(".")), 3)
+                self.assertEqual(webhook["rules"], [{
+                    "apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"],
+                    "resources": ["pods"], "scope": "Namespaced"}])
+
+    def test_failures_refuse_and_end_soon(self):
+        for webhook in webhooks():
+            with self.subTest(webhook["name"]):
+                self.assertEqual(webhook["failurePolicy"], "Fail")
+                self.assertEqual(webhook["timeoutSeconds"], 5)
+                self.assertEqual(webhook["sideEffects"], "None")
+                self.assertEqual(webhook["admissionReviewVersions"], ["v1"])
+                self.assertEqual(webhook["reinvocationPolicy"], "IfNeeded")
+
+    def test_they_call_the_service(self):
+        service = only("Service")
+        for webhook in webhooks():
+            with self.subTest(webhook["name"]):
+                self.assertEqual(webhook["clientConfig"]["service"], {
+                    "name": service["metadata"]["name"], "namespace": NAMESPACE,
+                    "path": "/inject", "port": service["spec"]["ports"][0]["port"]})
+
+    def test_a_cluster_starts_without_them(self):
+        for webhook in webhooks():
+            with self.subTest(webhook["name"]):
+                self.assertEqual(webhook["namespaceSelector"]["matchExpressions"], [{
+                    "key": "kubernetes.io/metadata.name", "operator": "NotIn",
+                    "values": ["kube-system", NAMESPACE]}])
+
+    def test_whole_namespaces_have_a_label(self):
+        first, second = webhooks()
+        self.assertNotIn("matchLabels", first["namespaceSelector"])
+        self.assertEqual(second["namespaceSelector"]["matchLabels"],
+                         {"macvlan-rdma/inject": "enabled"})
+
+    def test_each_pod_is_asked_about_once(self):
+        first, second = webhooks()
+        for annotations in (None, {}, {"a": "b"}, {RDMA_KEY: "x"}, {NETWORK_KEY: "x"},
+                            {RDMA_KEY: "", "a": "b"}):
+            for spec in ({}, {"hostNetwork": False}, {"hostNetwork": True}):
+                metadata = {} if annotations is None else {"annotations": annotations}
+                pod = {"metadata": metadata, "spec": spec}
+                asks = bool({RDMA_KEY, NETWORK_KEY} & set(annotations or {}))
+                is_on_host = spec.get("hostNetwork", False)
+                with self.subTest(pod):
+                    self.assertEqual(is_called(first, pod), asks and not is_on_host)
+                    self.assertEqual(is_called(second, pod), not asks and not is_on_host)
+
+    def test_the_authority_comes_from_the_certificate(self):
+        annotations = only("MutatingWebhookConfiguration")["metadata"]["annotations"]
+        self.assertEqual(annotations["cert-manager.io/inject-ca-from"], f"{NAMESPACE}/{NAME}")
+
+
+class Issued(unittest.TestCase):
+    def setUp(self):
+        self.issuers = {item["metadata"]["name"]: item["spec"] for item in by_kind("Issuer", ISSUED)}
+        self.certificates = {item["metadata"]["name"]: item["spec"]
+                             for item in by_kind("Certificate", ISSUED)}
+
+    def test_the_authority_signs_the_certificate(self):
+        leaf = self.certificates[NAME]
+        authority = self.certificates[f"{NAME}-ca"]
+        self.assertIs(authority["isCA"], True)
+        self.assertEqual(self.issuers[leaf["issuerRef"]["name"]],
+                         {"ca": {"secretName": authority["secretName"]}})
+        self.assertEqual(self.issuers[authority["issuerRef"]["name"]], {"selfSigned": {}})
+        self.assertNotIn("isCA", leaf)
+
+    def test_the_certificate_is_the_service_s(self):
+        leaf = self.certificates[NAME]
+        self.assertIn(f"{NAME}.{NAMESPACE}.svc", leaf["dnsNames"])
+        self.assertEqual(leaf["secretName"], NAME)
+        self.assertIn("server auth", leaf["usages"])
+
+
+class ByHand(unittest.TestCase):
+    """scripts/webhook-cert"""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.scratch = pathlib.Path(scratch.name)
+        self.dir = self.scratch / "out"
+
+    def run_script(self, *words, status=0, env=None):
+        result = subprocess.run(
+            [ROOT / "scripts/webhook-cert", "--dir", self.dir, *words], text=True,
+            capture_output=True, env=os.environ | (env or {}), check=False)
+        self.assertEqual(result.returncode, status, result.stderr)
+        return result
+
+    def verify(self, host):
+        return subprocess.run(
+            ["openssl", "verify", "-purpose", "sslserver", "-verify_hostname", host,
+             "-CAfile", self.dir / "ca.crt", self.dir / "tls.crt"],
+            capture_output=True, check=False).returncode == 0
+
+    def test_an_api_server_trusts_it(self):
+        result = self.run_script()
+        self.assertTrue(self.verify(f"{NAME}.{NAMESPACE}.svc"))
+        self.assertFalse(self.verify(f"{NAME}.other.svc"))
+        self.assertIn("kubectl patch mutatingwebhookconfiguration", result.stdout)
+
+    def test_nobody_else_reads_the_keys(self):
+        self.run_script()
+        for path in self.dir.iterdir():
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600, path.name)
+
+    def test_a_second_run_keeps_the_authority(self):
+        self.run_script()
+        before = {path.name: path.read_bytes() for path in self.dir.iterdir()}
+        self.run_script("--days", "30")
+        changed = {path.name for path in self.dir.iterdir()
+                   if path.read_bytes() != before[path.name]}
+        self.assertEqual(changed, {"tls.crt", "tls.key", "secret.yaml"})
+        self.assertTrue(self.verify(f"{NAME}.{NAMESPACE}.svc"))
+
+    def test_what_kubectl_gets_fits_the_manifest(self):
+        self.run_script()
+        secret = yaml.safe_load((self.dir / "secret.yaml").read_text())
+        self.assertEqual(secret["metadata"], {"name": NAME, "namespace": NAMESPACE})
+        for name, data in secret["data"].items():
+            self.assertEqual(base64.b64decode(data), (self.dir / name).read_bytes())
+        patch = json.loads((self.dir / "ca-bundle.json").read_text())
+        authority = base64.b64encode((self.dir / "ca.crt").read_bytes()).decode()
+        self.assertEqual(patch, [
+            {"op": "add", "path": f"/webhooks/{i}/clientConfig/caBundle", "value": authority}
+            for i in range(len(webhooks()))])
+
+    def test_it_applies_that_itself(self):
+        kubectl = self.scratch / "kubectl"
+        kubectl.write_text(f'#!/bin/sh\necho "$@" >> {self.scratch}/calls\n')
+        kubectl.chmod(0o755)
+        self.run_script("--apply", env={"PATH": f"{self.scratch}:{os.environ['PATH']}"})
+        self.assertEqual((self.scratch / "calls").read_text().splitlines(), [
+            f"apply -f {self.dir}/secret.yaml",
+            f"patch mutatingwebhookconfiguration {NAME} --type=json "
+            f"--patch-file {self.dir}/ca-bundle.json"])
+
+    def test_other_names(self):
+        self.run_script("--namespace", "infra", "--service", "rails")
+        self.assertTrue(self.verify("rails.infra.svc"))
+        secret = yaml.safe_load((self.dir / "secret.yaml").read_text())
+        self.assertEqual(secret["metadata"], {"name": "rails", "namespace": "infra"})
+
+    def test_what_is_no_name_is_refused(self):
+        for words in itertools.chain(
+                [["--namespace", name] for name in ("", "A", "a b", "a;b", "-a", "a" * 64)],
+                [["--days", days] for days in ("", "0", "x", "99999")], [["--what"]]):
+            with self.subTest(words):
+                self.run_script(*words, status=2)
+        self.assertFalse(self.dir.exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
