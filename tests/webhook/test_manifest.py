@@ -248,6 +248,70 @@ class Issued(unittest.TestCase):
         self.assertIn("server auth", leaf["usages"])
 
 
+class Reference(unittest.TestCase):
+    """conf/WEBHOOK.md"""
+
+    TEXT = (CONF / "WEBHOOK.md").read_text()
+    OPTIONS = (ROOT / "lib/webhook/options.cpp").read_text()
+
+    def section(self, title):
+        return re.search(rf"^## {title}$(.*?)(?=^## |\Z)", self.TEXT, re.MULTILINE | re.DOTALL)[1]
+
+    def rows(self, title):
+        """The cells of a section's tables, without their heads."""
+        lines = [line for line in self.section(title).splitlines() if line.startswith("|")]
+        return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+    def test_every_option_is_described(self):
+        described = re.findall(r"`(--[a-z-]+)", " ".join(row[0] for row in self.rows("Options")))
+        defined = set(re.findall(r'^ *(?:app\.add_\w+\(\s*|)"(--[a-z-]+)",', self.OPTIONS,
+                                 re.MULTILINE))
+        self.assertGreater(len(defined), 15)
+        self.assertEqual(sorted(described), sorted(defined))
+
+    def test_the_manifest_uses_options_that_exist(self):
+        arguments = container()["args"] + re.findall(
+            r"# - (--\S+)", (CONF / "webhook.yaml").read_text())
+        self.assertGreaterEqual(len(arguments), 3)
+        for argument in arguments:
+            self.assertIn(f'"{argument.split("=")[0]}"', self.OPTIONS)
+
+    def test_every_refusal_is_described(self):
+        sources = "".join((ROOT / "lib/webhook" / name).read_text()
+                          for name in ("inject.cpp", "answer.cpp"))
+        refused = dict.fromkeys(re.findall(r'refuse\(\s*"([a-z-]+)"', sources), "403")
+        refused |= dict.fromkeys(re.findall(r'refuse_for_now\(\s*"([a-z-]+)"', sources), "503")
+        refused |= {"version": "403", "malformed": "400"}
+        self.assertIn('.outcome = "version"', sources)
+        self.assertIn('.outcome = "malformed"', sources)
+        self.assertEqual({row[0].strip("`"): row[1] for row in self.rows("Refusals")}, refused)
+
+    def test_every_annotation_is_described(self):
+        keys = set(re.findall(r'"([a-z0-9.]+/[A-Za-z-]+)"', SOURCE))
+        self.assertGreaterEqual(len(keys), 6)
+        # Its name is Spiderpool's business.
+        for key in keys - {"multus.spidernet.io/cr-name"}:
+            self.assertIn(f"`{key}`", self.TEXT)
+
+    def test_links_lead_somewhere(self):
+        titles = re.findall(r"^## (.*)$", self.TEXT, re.MULTILINE)
+        anchors = {re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-") for title in titles}
+        others = "".join((ROOT / name).read_text() for name in ("README.md", "TROUBLESHOOTING.md"))
+        for anchor in (re.findall(r"\]\(#([^)]+)\)", self.TEXT) +
+                       re.findall(r"WEBHOOK\.md#([^)]+)\)", others)):
+            self.assertIn(anchor, anchors)
+        for target in re.findall(r"\]\(([^)#]+)\)", self.TEXT):
+            self.assertTrue((CONF / target).exists(), target)
+
+    def test_the_examples_belong_together(self):
+        network, pod = [yaml.safe_load(block) for block in
+                        re.findall(r"```yaml\n(.*?)```", self.TEXT, re.DOTALL)]
+        self.assertEqual(network["metadata"]["annotations"][RDMA_KEY],
+                         pod["metadata"]["annotations"][RDMA_KEY])
+        self.assertEqual(json.loads(network["spec"]["config"])["name"],
+                         network["metadata"]["name"])
+
+
 class ByHand(unittest.TestCase):
     """scripts/webhook-cert"""
 
