@@ -2,6 +2,7 @@
 #include "webhook/cluster.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <unordered_map>

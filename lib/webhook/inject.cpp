@@ -2,65 +2,23 @@
 #include "webhook/inject.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
-#include "cni/json.hpp"
 #include "mvr/base/text.hpp"
 #include "webhook/annotations.hpp"
-#include "webhook/natural.hpp"
+#include "webhook/match.hpp"
+#include "webhook/message.hpp"
 #include "webhook/networks.hpp"
 #include "webhook/resources.hpp"
 
 namespace mvr::webhook {
 namespace {
 
-constexpr std::size_t kLongestValue = 100;  // in messages
 constexpr std::size_t kLongestMessage = 1024;
 constexpr std::size_t kLongestWarning = 250;  // API servers cut at 256 bytes
 constexpr std::size_t kMostWarnings = 6;
 constexpr std::size_t kMostNames = 5;
-constexpr std::size_t kMostValues = 20;
-
-/// What somebody asks for.
-struct Wish {
-  std::string_view key;
-  std::string value;
-  std::string_view owner;  ///< "pod" or "namespace"
-};
-
-std::string show(std::string_view key, std::string_view value) {
-  return std::string(key) + ": \"" + printable(value, kLongestValue) + '"';
-}
-
-/// At most `limit` bytes, and no half of a character.
-std::string shorten(std::string text, std::size_t limit) {
-  constexpr std::string_view kEllipsis = "…";
-  if (text.size() <= limit) {
-    return text;
-  }
-  std::size_t end = limit - kEllipsis.size();
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0U) == 0x80) {
-    --end;
-  }
-  text.resize(end);
-  return text += kEllipsis;
-}
-
-/// "a, b, c and 4 more"
-std::string list_some(std::vector<std::string> names, std::size_t most) {
-  const std::size_t count = names.size();
-  names.resize(std::min(count, most));
-  const std::string text = join(names, ", ");
-  return count > most ? text + " and " + std::to_string(count - most) + " more" : text;
-}
-
-std::string count_networks(std::size_t count) {
-  return std::to_string(count) + (count == 1 ? " network" : " networks");
-}
-
-const Shards<GroupPtr>& index_of(const View& view, std::string_view key) {
-  return key == kRdmaKey ? view.rdma : view.network;
-}
 
 /// One pod's decision in the making.
 class Injection {
@@ -144,8 +102,8 @@ class Injection {
                              const std::string& network) {
     if (!rdma.empty()) {
       if (!network.empty()) {
-        warn("the " + std::string(owner) + "'s " + show(kNetworkKey, network) +
-             " is ignored: it has " + show(kRdmaKey, rdma));
+        warn("the " + std::string(owner) + "'s " + show_annotation(kNetworkKey, network) +
+             " is ignored: it has " + show_annotation(kRdmaKey, rdma));
       }
       return Wish{kRdmaKey, rdma, owner};
     }
@@ -154,9 +112,10 @@ class Injection {
 
   bool grant(const Wish& wish) {
     warn_if_overriding(wish);
-    Group group = find_group(wish);
+    const Standpoint from{review_.space, settings_.same_namespace};
+    Group group = find_group(view_, from, wish);
     if (group.empty()) {
-      return refuse_without_match(wish);
+      return refuse("no-match", explain_no_match(view_, from, wish));
     }
     if (wish.key == kRdmaKey && !check_resources(wish, group)) {
       return false;
@@ -177,62 +136,9 @@ class Injection {
     const std::string& value = is_rdma ? space->rdma : space->network;
     const std::string_view key = is_rdma ? kRdmaKey : kNetworkKey;
     if (!value.empty() && (key != wish.key || value != wish.value)) {
-      warn("the namespace's " + show(key, value) + " does not count: the pod has " +
-           show(wish.key, wish.value));
+      warn("the namespace's " + show_annotation(key, value) + " does not count: the pod has " +
+           show_annotation(wish.key, wish.value));
     }
-  }
-
-  [[nodiscard]] bool is_in_reach(const Definition& definition) const {
-    return !settings_.same_namespace || definition.space == review_.space;
-  }
-
-  [[nodiscard]] Group find_group(const Wish& wish) const {
-    Group group;
-    if (const GroupPtr* all = index_of(view_, wish.key).find(wish.value)) {
-      std::ranges::copy_if(**all, std::back_inserter(group),
-                           [this](const DefinitionPtr& one) { return is_in_reach(*one); });
-    }
-    return group;
-  }
-
-  bool refuse_without_match(const Wish& wish) {
-    const auto& index = index_of(view_, wish.key);
-    std::string text = "no network definition has " + show(wish.key, wish.value);
-    if (settings_.same_namespace) {
-      text += " in namespace " + printable(review_.space);
-    }
-    text += ", which the " + std::string(wish.owner) + " asks for; ";
-    if (const GroupPtr* elsewhere = index.find(wish.value)) {
-      text += "other namespaces have, " + (*elsewhere)->front()->full_name() +
-              " for one, but only the pod's own counts (--same-namespace); ";
-    }
-    const std::string_view other = wish.key == kRdmaKey ? kNetworkKey : kRdmaKey;
-    if (index_of(view_, other).find(wish.value) != nullptr) {
-      text += "there is " + show(other, wish.value) + "; ";
-    }
-    return refuse("no-match", text + list_values(wish.key));
-  }
-
-  /// The values that a pod could ask for, with the number of networks of each.
-  [[nodiscard]] std::string list_values(std::string_view key) const {
-    std::vector<std::pair<std::string_view, std::size_t>> values;
-    index_of(view_, key).for_each([&](const std::string& value, const GroupPtr& group) {
-      const auto count =
-          std::ranges::count_if(*group, [this](const auto& one) { return is_in_reach(*one); });
-      if (count > 0) {
-        values.emplace_back(value, static_cast<std::size_t>(count));
-      }
-    });
-    if (values.empty()) {
-      return "no network definition has that annotation at all";
-    }
-    std::ranges::sort(values, NaturalLess(), &decltype(values)::value_type::first);
-    std::vector<std::string> texts;
-    texts.reserve(values.size());
-    for (const auto& [value, count] : values) {
-      texts.push_back('"' + printable(value, kLongestValue) + "\" (" + count_networks(count) + ')');
-    }
-    return "values that exist: " + list_some(std::move(texts), kMostValues);
   }
 
   static std::vector<std::string> without_resource(const Group& group) {
@@ -252,7 +158,7 @@ class Injection {
     }
     const bool is_one = names.size() == 1;
     return refuse("no-resource",
-                  show(wish.key, wish.value) + " wants a resource with every network: " +
+                  show_annotation(wish.key, wish.value) + " wants a resource with every network: " +
                       list_some(std::move(names), kMostNames) +
                       (is_one ? " has none; " : " have none; ") + std::string(kResourceName) +
                       " names one, or " + std::string(kNetworkKey) + " goes without");
@@ -266,7 +172,7 @@ class Injection {
     }
     std::vector<std::string> names = without_resource(group);
     if (!names.empty() && names.size() != group.size()) {
-      warn("not all networks of " + show(wish.key, wish.value) +
+      warn("not all networks of " + show_annotation(wish.key, wish.value) +
            " have a resource: " + list_some(std::move(names), kMostNames));
     }
   }
@@ -299,17 +205,17 @@ class Injection {
   bool refuse_conflict(const Wish& wish, const std::vector<Selection>& more) {
     std::vector<std::string> names;
     std::ranges::transform(more, std::back_inserter(names), &Selection::full_name);
-    return refuse("conflict", "the pod has an annotation " + std::string(kNetworks) +
-                                  " of its own, which lacks " +
-                                  list_some(std::move(names), kMostNames) + " of " +
-                                  show(wish.key, wish.value) + " (--on-conflict=refuse)");
+    return refuse("conflict",
+                  "the pod has an annotation " + std::string(kNetworks) +
+                      " of its own, which lacks " + list_some(std::move(names), kMostNames) +
+                      " of " + show_annotation(wish.key, wish.value) + " (--on-conflict=refuse)");
   }
 
   bool keep_list(const Wish& wish, const NetworkList& list, Group& group) {
     const std::size_t count = group.size();
     std::erase_if(group, [&](const DefinitionPtr& one) { return !list.has(one->full_name()); });
     warn("the pod keeps its own list of networks, with " + std::to_string(group.size()) + " of " +
-         std::to_string(count) + " of " + show(wish.key, wish.value));
+         std::to_string(count) + " of " + show_annotation(wish.key, wish.value));
     return true;
   }
 
@@ -339,8 +245,8 @@ class Injection {
 
   bool add_amounts(const Wish& wish, const Group& group) {
     const Quantities quantities = count_resources(group);
-    std::string text = show(wish.key, wish.value) + " of the " + std::string(wish.owner) + ": " +
-                       count_networks(group.size());
+    std::string text = show_annotation(wish.key, wish.value) + " of the " +
+                       std::string(wish.owner) + ": " + count_networks(group.size());
     if (!quantities.empty()) {
       const auto chosen = choose_containers(review_.pod, text_of(annotations_, kContainer),
                                             settings_.gpu_resources);

@@ -2,6 +2,8 @@
 #include "webhook/resources.hpp"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 
 #include <nlohmann/json.hpp>
 
