@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The webhook's manifests: least rights, no root, a cluster that starts, and names that agree.
 
-Needs python3-yaml and openssl; run it from anywhere.
+Needs python3-yaml and openssl; run it from anywhere. MVR_WEBHOOK is the program, if it is to be started as well.
 """
 
 import base64
+import http.client
 import itertools
 import json
 import os
 import pathlib
 import re
+import socket
+import ssl
 import stat
 import subprocess
 import tempfile
@@ -25,6 +28,7 @@ NAME = "macvlan-rdma-webhook"
 SOURCE = (ROOT / "lib/webhook/annotations.hpp").read_text()
 RDMA_KEY = re.search(r'kRdmaKey = "([^"]+)"', SOURCE)[1]
 NETWORK_KEY = re.search(r'kNetworkKey = "([^"]+)"', SOURCE)[1]
+PROGRAM = os.environ.get("MVR_WEBHOOK")
 ISSUED = CONF / "webhook-cert-manager.yaml"
 
 
@@ -246,6 +250,71 @@ class Issued(unittest.TestCase):
         self.assertIn(f"{NAME}.{NAMESPACE}.svc", leaf["dnsNames"])
         self.assertEqual(leaf["secretName"], NAME)
         self.assertIn("server auth", leaf["usages"])
+
+
+@unittest.skipUnless(PROGRAM, "MVR_WEBHOOK names no program")
+class Program(unittest.TestCase):
+    """The program, as the manifest starts it, before it has reached an API server."""
+
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        files = pathlib.Path(scratch.name)
+        subprocess.run([ROOT / "scripts/webhook-cert", "--dir", files], check=True,
+                       capture_output=True)
+        mount = container()["volumeMounts"][0]["mountPath"]
+        arguments = [argument.replace(mount, str(files)) for argument in container()["args"]]
+        # Nobody is at port 1.
+        self.process = subprocess.Popen(
+            [PROGRAM, *arguments, "--listen=127.0.0.1:0", "--api-server=http://127.0.0.1:1",
+             "--shutdown-delay=0"], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(self.end)
+        self.port = next(line["port"] for line in map(json.loads, self.process.stderr)
+                         if "port" in line)
+        self.context = ssl.create_default_context(cafile=files / "ca.crt")
+
+    def end(self):
+        self.process.terminate()
+        self.process.communicate(timeout=30)
+
+    def ask(self, method, path, body=None):
+        """Asks as an API server does, which knows the Service's name and the caBundle."""
+        raw = socket.create_connection(("127.0.0.1", int(self.port)), timeout=10)
+        with self.context.wrap_socket(raw, server_hostname=f"{NAME}.{NAMESPACE}.svc") as stream:
+            connection = http.client.HTTPConnection(f"{NAME}.{NAMESPACE}.svc")
+            connection.sock = stream
+            connection.request(method, path, body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            return response.status, response.read()
+
+    def test_probes_and_reviews(self):
+        probes = {name: container()[name]["httpGet"]["path"]
+                  for name in ("livenessProbe", "readinessProbe")}
+        self.assertEqual(self.ask("GET", probes["livenessProbe"])[0], 200)
+        self.assertEqual(self.ask("GET", probes["readinessProbe"])[0], 503)
+        review = (ROOT / "tests/webhook/reviews/1.28-replicaset.json").read_bytes()
+        for webhook in webhooks():
+            path = webhook["clientConfig"]["service"]["path"]
+            status, body = self.ask("POST", path, review)
+            self.assertEqual(status, 200)
+            response = json.loads(body)["response"]
+            self.assertEqual(response["uid"], json.loads(review)["request"]["uid"])
+            self.assertIs(response["allowed"], False)
+            self.assertEqual(response["status"]["code"], 503)
+            self.assertEqual(response["status"]["details"], {"retryAfterSeconds": 1})
+        status, metrics = self.ask("GET", pod_template()["metadata"]["annotations"][
+            "prometheus.io/path"])
+        self.assertEqual(status, 200)
+        self.assertIn(b'macvlan_rdma_webhook_refusals_total{reason="not-synced"} 2', metrics)
+
+    def test_metrics_that_the_documents_name_exist(self):
+        texts = "".join((ROOT / name).read_text()
+                        for name in ("conf/WEBHOOK.md", "TROUBLESHOOTING.md"))
+        names = set(re.findall(r"macvlan_rdma_webhook_\w+", texts))
+        self.assertGreaterEqual(len(names), 3)
+        metrics = self.ask("GET", "/metrics")[1].decode()
+        for name in names:
+            self.assertIn(f"# TYPE {name} ", metrics)
 
 
 class Reference(unittest.TestCase):
