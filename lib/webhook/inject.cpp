@@ -145,7 +145,7 @@ class Injection {
     std::vector<std::string> names;
     for (const DefinitionPtr& one : group) {
       if (one->resource.empty()) {
-        names.push_back(one->full_name());
+        names.push_back(printable(one->full_name()));
       }
     }
     return names;
@@ -167,7 +167,7 @@ class Injection {
   void warn_of_flaws(const Wish& wish, const Group& group) {
     for (const DefinitionPtr& one : group) {
       if (!one->flaw.empty()) {
-        warn("network " + one->full_name() + ": " + one->flaw);
+        warn("network " + printable(one->full_name()) + ": " + one->flaw);
       }
     }
     std::vector<std::string> names = without_resource(group);
@@ -204,7 +204,8 @@ class Injection {
 
   bool refuse_conflict(const Wish& wish, const std::vector<Selection>& more) {
     std::vector<std::string> names;
-    std::ranges::transform(more, std::back_inserter(names), &Selection::full_name);
+    std::ranges::transform(more, std::back_inserter(names),
+                           [](const Selection& one) { return printable(one.full_name()); });
     return refuse("conflict",
                   "the pod has an annotation " + std::string(kNetworks) +
                       " of its own, which lacks " + list_some(std::move(names), kMostNames) +

@@ -63,7 +63,7 @@ std::string explain_no_match(const View& view, const Standpoint& from, const Wis
   }
   text += ", which the " + std::string(wish.owner) + " asks for; ";
   if (const GroupPtr* elsewhere = index_of(view, wish.key).find(wish.value)) {
-    text += "other namespaces have, " + (*elsewhere)->front()->full_name() +
+    text += "other namespaces have, " + printable((*elsewhere)->front()->full_name()) +
             " for one, but only the pod's own counts (--same-namespace); ";
   }
   const std::string_view other = wish.key == kRdmaKey ? kNetworkKey : kRdmaKey;

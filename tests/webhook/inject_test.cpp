@@ -238,6 +238,15 @@ TEST_CASE("texts are bounded, and fit on one line", "[inject]") {
   }
 }
 
+TEST_CASE("no name breaks a line", "[inject]") {
+  Rig rig;
+  rig.put(Kind::network, network_object("a\nb", "c\xff", {{kRdma, "v"}, {kRailOrderKey, "x"}}));
+  const Verdict refused = rig.ask(plain_pod({{kRdma, "v"}}));
+  expect_refusal(refused, "no-resource", {"a\\x0ab/c\\xff has none"});
+  rig.settings.same_namespace = true;
+  expect_refusal(rig.ask(plain_pod({{kRdma, "v"}})), "no-match", {"a\\x0ab/c\\xff for one"});
+}
+
 TEST_CASE("in its own namespace only, if that is wanted", "[inject]") {
   Rig rig;
   rig.settings.same_namespace = true;
