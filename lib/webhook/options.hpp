@@ -28,6 +28,9 @@ struct Options {
   std::chrono::milliseconds shutdown_time{20'000};
 };
 
+/// Of this program.
+std::string version();
+
 /// Where the program runs: what it takes for granted if the command line does not say otherwise.
 struct Surroundings {
   std::function<std::optional<std::string>(const std::string&)> variable;  ///< of the environment

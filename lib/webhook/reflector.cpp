@@ -130,7 +130,7 @@ std::string Reflector::accept(bool is_list) const {
          ";g=meta.k8s.io;v=v1,application/json";
 }
 
-Reflector::Ended Reflector::lost(const Error& error, Next next) const {
+Reflector::Ended Reflector::lost(const Error& error, Next next) {
   const bool is_late = error.sys_errno == ETIMEDOUT;
   return {.next = next,
           .reason = is_late                      ? "timeout"
@@ -141,7 +141,7 @@ Reflector::Ended Reflector::lost(const Error& error, Next next) const {
 
 /// \param otherwise what comes next when the server is not likely to refuse it again
 Reflector::Ended Reflector::take_refusal(ApiClient& client, const ApiClient::Head& head,
-                                         Next otherwise) {
+                                         Next otherwise) const {
   const auto body = client.read_all(kMaxRefusal, settings_.request_time);
   const std::string why = body ? read_status(*body) : body.error().msg;
   return {.next = is_passing(head.status) ? otherwise : Next::list,

@@ -81,8 +81,8 @@ class Reflector {
   Ended follow(ApiClient& client, std::chrono::steady_clock::time_point until);
   std::optional<Ended> take_all(WatchStream& stream);
   std::optional<Ended> take(const WatchEvent& event);
-  Ended take_refusal(ApiClient& client, const ApiClient::Head& head, Next otherwise);
-  Ended lost(const Error& error, Next next) const;
+  Ended take_refusal(ApiClient& client, const ApiClient::Head& head, Next otherwise) const;
+  static Ended lost(const Error& error, Next next);
   Ended take_absence();
 
   void pause(const Ended& ended, const std::stop_token& stop);

@@ -40,7 +40,7 @@ sigset_t block_signals() {
   }
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   // A client that leaves while it is answered is an error of write(2), no more.
-  ::signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(::signal(SIGPIPE, SIG_IGN));
   return signals;
 }
 
@@ -86,7 +86,7 @@ class Program {
   [[nodiscard]] std::string unready() const;
   void refresh_certificate();
   void serve_until_told(const sigset_t& signals);
-  void leave(const sigset_t& signals);
+  void leave(sigset_t signals);
 
   Options options_;
   Log log_;
@@ -151,7 +151,7 @@ Result<void> Program::start() {
   server_.emplace(MVR_TRY(Server::start(
       options_.server, make_service(std::move(parts), log_, metrics_), certificates_, metrics_)));
   log_.line(LogLevel::info, "serving",
-            {{"version", MVR_VERSION}, {"port", std::to_string(server_->port())}});
+            {{"version", version()}, {"port", std::to_string(server_->port())}});
   return {};
 }
 
@@ -167,7 +167,8 @@ void Program::serve_until_told(const sigset_t& signals) {
 
 /// The cluster needs some time to see that we are not ready and to send its reviews elsewhere:
 /// until then they are answered. A second signal ends the wait.
-void Program::leave(const sigset_t& signals) {
+void Program::leave(sigset_t signals) {
+  sigdelset(&signals, SIGHUP);
   is_leaving_ = true;
   server_->discourage();
   log_.line(LogLevel::info, "shutting down");

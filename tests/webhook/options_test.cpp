@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "webhook/options.hpp"
 
+#include <regex>
+
 #include "support/catch.hpp"
 #include "support/unit_dir.hpp"
 
@@ -179,13 +181,19 @@ TEST_CASE("help and version are no failures", "[options]") {
   const CommandLine help = machine.read({"--help"});
   CHECK(help.status == 0);
   CHECK_FALSE(help.options);
+  const std::string page =
+      read_text(MVR_SOURCE_DIR "/conf/package/webhook/macvlan-rdma-webhook.8.in");
   for (const char* option :
        {"--listen",       "--tls-cert",        "--tls-key",           "--client-ca",
         "--threads",      "--max-connections", "--shutdown-delay",    "--shutdown-time",
         "--on-conflict",  "--same-namespace",  "--namespace-include", "--namespace-exclude",
         "--gpu-resource", "--api-server",      "--api-server-name",   "--token-file",
         "--ca-file",      "--log-format",      "--log-level",         "--version"}) {
+    INFO(option);
     CHECK(help.text.find(option) != std::string::npos);
+    // A hyphen that is to be copied is written so in a man page.
+    const std::string in_page = std::regex_replace(std::string(option), std::regex("-"), "\\-");
+    CHECK(page.find(in_page) != std::string::npos);
   }
   const CommandLine version = machine.read({"--version"});
   CHECK(version.status == 0);
