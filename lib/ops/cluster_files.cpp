@@ -71,7 +71,9 @@ std::string pool_of(const PlannedRail& rail, const RailSubnet& subnet) {
 }
 
 std::string indented(int depth) {
-  return std::string(2 * static_cast<std::size_t>(depth), ' ');
+  std::string blanks;
+  blanks.resize(2 * static_cast<std::size_t>(depth), ' ');
+  return blanks;
 }
 
 /// An object of a list, in the file's fourth level and deeper.
@@ -83,6 +85,7 @@ std::string make_object(const Members& members, int depth) {
 /// One set of ranges for each family: host-local gives an address of each.
 Members host_local_members(const std::vector<Members>& subnets) {
   std::vector<std::string> sets;
+  sets.reserve(subnets.size());
   for (const Members& subnet : subnets) {
     sets.push_back(indented(5) + "[\n" + make_object(subnet, 6) + '\n' + indented(5) + ']');
   }

@@ -7,7 +7,8 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
+#include <cstdlib>
+#include <memory>
 #include <set>
 
 #include "mvr/base/fd.hpp"
@@ -33,14 +34,22 @@ std::string read_if_there(const std::string& path) {
   return text ? *text : "";
 }
 
+/// The last part of a path, which is cut off.
+std::string take_name(std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
+  path.resize(slash == std::string::npos ? 0 : slash);
+  return name;
+}
+
 /// A copy is kept below the name of its node, or bears it: "gpu-01" of "backup/gpu-01/sys/".
 std::string name_of_copy(const std::string& sysfs) {
-  std::error_code error;
-  const auto resolved = std::filesystem::weakly_canonical(sysfs, error);
-  auto path = error ? std::filesystem::path(sysfs) : resolved;
-  path = path.has_filename() ? path : path.parent_path();
-  const bool is_inside = path.filename() == "sys" && path.parent_path().has_filename();
-  return is_inside ? path.parent_path().filename().string() : path.filename().string();
+  const std::unique_ptr<char, decltype(&std::free)> real(::realpath(sysfs.c_str(), nullptr),
+                                                         &std::free);
+  std::string path = real != nullptr ? real.get() : sysfs;
+  std::string name = take_name(path);
+  const std::string above = name == "sys" ? take_name(path) : "";
+  return above.empty() ? name : above;
 }
 
 /// A copied tree is another machine's: this one's routes say nothing about it.

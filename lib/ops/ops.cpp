@@ -102,8 +102,8 @@ int run(int argc, char** argv) {
   const auto before = ::signal(SIGPIPE, SIG_IGN);
   const int status = carry_out(argc, argv);
   if (has_lost_reader() && before != SIG_IGN) {
-    ::signal(SIGPIPE, SIG_DFL);
-    ::raise(SIGPIPE);
+    static_cast<void>(::signal(SIGPIPE, SIG_DFL));
+    static_cast<void>(::raise(SIGPIPE));
   }
   return status;
 }

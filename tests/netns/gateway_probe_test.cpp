@@ -240,6 +240,29 @@ TEST_CASE("a link that is down for a moment costs time, not attempts", "[probe]"
   }
 }
 
+TEST_CASE("what fails for one NIC of several is no other's failure", "[probe]") {
+  const Rail rail;
+  wake_gateway();
+  const Fd good = unwrap(mvr::probe::open_socket());
+  const Fd bad = unwrap(mvr::probe::open_socket());
+  Options gone = probe_options(3);
+  gone.ifindex = 9999;
+  const Target silent{kSource, *Address::parse("172.16.11.99")};
+  const auto answers = unwrap(mvr::probe::probe_together(
+      {{&bad, gone, kBoth}, {&good, probe_options(3), {kV4, silent, kV6}}}, Budget::grace(60s)));
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0].error().sys_errno == ENODEV);
+  REQUIRE(answers[1]);
+  const std::vector<Answer>& three = *answers[1];
+  CHECK(three.at(0).mac == kGatewayMac);
+  CHECK(three.at(0).attempts == 1);
+  CHECK_FALSE(three.at(1).mac);
+  CHECK(three.at(1).attempts == 3);
+  CHECK(three.at(1).elapsed >= 3 * 40ms);
+  CHECK(three.at(2).mac == kGatewayMac);
+  CHECK(unwrap(mvr::probe::probe_together({}, Budget::grace(60s))).empty());
+}
+
 TEST_CASE("a storm of signals changes nothing", "[probe]") {
   const Rail rail;
   Wire wire = Rail::open_wire();
