@@ -113,7 +113,8 @@ void read_families_if_there(const Json& json, std::vector<ip::Family>& families,
     return;
   }
   is_whole &= field->is_array() && !field->empty();
-  for (const Json& number : *field) {
+  for (const Json& one : *field) {
+    const int number = to_number<int>(one).value_or(0);
     is_whole &= number == 4 || number == 6;
     families.push_back(number == 4 ? ip::Family::v4 : ip::Family::v6);
   }
