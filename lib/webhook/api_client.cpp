@@ -138,7 +138,7 @@ struct ApiClient::State {
 
 namespace {
 
-Error network_error(const error_code& error, const std::stop_token& stop, std::string what) {
+Error network_error(const error_code& error, const std::stop_token& stop, const std::string& what) {
   if (stop.stop_requested()) {
     return {Code::interrupted, 0, what + ": stopped"};
   }

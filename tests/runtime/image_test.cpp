@@ -33,9 +33,9 @@ std::string static_program() {
 }
 
 /// The image's name, as the tar has it.
-std::string load_image(const Podman& podman) {
+std::string load_image(const Podman& podman, const std::string& program = "macvlan-rdma") {
   const std::string loaded = podman.must({"load", "--quiet", "--input", kTar});
-  const std::size_t name = loaded.find("localhost/macvlan-rdma:");
+  const std::size_t name = loaded.find("localhost/" + program + ":");
   REQUIRE(name != std::string::npos);
   return loaded.substr(name);
 }
@@ -80,6 +80,21 @@ TEST_CASE("image: it puts the plugin onto the node and waits", "[podman][image]"
   arguments = {"run", "--rm"};
   arguments.insert(arguments.end(), options.begin(), options.end());
   CHECK(podman.must(arguments).find("is already in /host/opt/cni/bin") != std::string::npos);
+  podman.remove_all();
+}
+
+TEST_CASE("image: the webhook's runs without rights or a name", "[podman][image]") {
+  const CniHost host(1);
+  if (make_image(MVR_SOURCE_DIR "/build/release/macvlan-rdma-webhook", kTar).status != 0) {
+    skip("there is no static macvlan-rdma-webhook; build the preset release");
+  }
+  const Podman podman(host);
+  const std::string image = load_image(podman, "macvlan-rdma-webhook");
+  CHECK(podman.must({"image", "inspect", "--format", "{{.User}}", image}) == "65532:65532");
+  const std::string said =
+      podman.must({"run", "--rm", "--network=none", "--read-only", "--cap-drop=all",
+                   "--security-opt=no-new-privileges", image, "--version"});
+  CHECK(said.starts_with("macvlan-rdma-webhook "));
   podman.remove_all();
 }
 
