@@ -48,7 +48,7 @@ struct ServerLimits {
   std::size_t small_body = 256U << 10U;
   std::size_t large_bodies = 8;  ///< that are longer than a small one, at a time
   Milliseconds handshake{5'000};
-  Milliseconds head_time{5'000};
+  Milliseconds head_time{5'000};  ///< from its first byte on
   Milliseconds body_time{10'000};
   Milliseconds write_time{10'000};
   /// The API server keeps a connection that is not used for 90 s. We keep it longer, so that never

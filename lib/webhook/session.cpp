@@ -67,11 +67,17 @@ void Session::on_handshake(ErrorCode error) {
     close("handshake");
     return;
   }
-  arm(hall_.limits.head_time, kAnswer);
-  read_head();
+  // Go's clients connect in advance, and use such a connection perhaps a minute later: what is
+  // fresh is not closed sooner than what has been used, unless its place is wanted.
+  await_bytes();
 }
 
 void Session::await_request() {
+  hall_.roster.change(id_, Phase::idle);
+  await_bytes();
+}
+
+void Session::await_bytes() {
   if (buffer_.size() > 0) {
     arm(hall_.limits.head_time, kAnswer);
     read_head();
@@ -80,7 +86,6 @@ void Session::await_request() {
   if (buffer_.capacity() > kKeptBuffer) {
     buffer_.shrink_to_fit();
   }
-  hall_.roster.change(id_, Phase::idle);
   arm(hall_.limits.idle, "idle");
   stream_.async_read_some(buffer_.prepare(kKeptBuffer / 4),
                           [self = shared_from_this()](error_code error, std::size_t count) {

@@ -63,6 +63,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   void on_handshake(ErrorCode error);
   void await_request();
+  void await_bytes();
   void on_first_bytes(ErrorCode error, std::size_t count);
   void read_head();
   void on_head(ErrorCode error);

@@ -110,9 +110,17 @@ TEST_CASE("a client that waits to be asked for its body is asked", "[server]") {
 
 TEST_CASE("who is late with a head or a body is told so", "[server]") {
   const Site site;
-  const std::string answer = site.exchange(GENERATE(
-      "", "POST /echo HTTP/1.1\r\nHo", "POST /echo HTTP/1.1\r\nContent-Length: 9\r\n\r\nab"));
+  const std::string answer = site.exchange(
+      GENERATE("POST /echo HTTP/1.1\r\nHo", "POST /echo HTTP/1.1\r\nContent-Length: 9\r\n\r\nab"));
   CHECK(line_of(answer) == "HTTP/1.1 408 Request Timeout");
+}
+
+TEST_CASE("who connects in advance may ask later than others", "[server]") {
+  const Site site;
+  const std::string request = "GET /who HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+  // Twice as long as a head may take.
+  CHECK(site.exchange(request, 800ms * slowness()).ends_with("unknown\n"));
+  CHECK(site.exchange("").empty());
 }
 
 TEST_CASE("a large answer arrives whole", "[server]") {

@@ -75,8 +75,8 @@ std::string Site::status(const std::string& path, std::vector<std::string> argum
   return curl(path, std::move(arguments)).out;
 }
 
-std::string Site::exchange(const std::string& bytes) const {
-  Command command = client("raw", {});
+std::string Site::exchange(const std::string& bytes, std::chrono::milliseconds after) const {
+  Command command = client("raw", {std::to_string(static_cast<double>(after.count()) / 1000)});
   command.input = bytes;
   const Output output = run(command);
   INFO(output.err);

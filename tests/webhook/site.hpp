@@ -30,8 +30,10 @@ class Site {
   [[nodiscard]] std::string status(const std::string& path,
                                    std::vector<std::string> arguments = {}) const;
 
-  /// Bytes of HTTP as they are, over TLS; what comes back until the server closes.
-  [[nodiscard]] std::string exchange(const std::string& bytes) const;
+  /// Bytes of HTTP as they are, over TLS, some time after the handshake; what comes back until the
+  /// server closes.
+  [[nodiscard]] std::string exchange(const std::string& bytes,
+                                     std::chrono::milliseconds after = {}) const;
 
   /// tests/webhook/tools/client.py; see there.
   [[nodiscard]] Command client(const std::string& verb, std::vector<std::string> arguments) const;

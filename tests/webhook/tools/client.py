@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clients that the server must bear with.
 
-raw PORT CA                     sends standard input over TLS, prints what comes back to the end
+raw PORT CA SECONDS             connects, waits, sends standard input over TLS, prints what comes
+                                back to the end
 hold PORT CA COUNT MODE FILE    COUNT connections that are of no use: silent (TCP alone), handshake
                                 (TLS, then nothing), head and body (a byte now and then), idle (one
                                 request, then nothing). FILE is made when all are there; ends when
@@ -36,8 +37,9 @@ def read_all(connection):
     return data
 
 
-def raw(port, authority):
+def raw(port, authority, seconds):
     with connect(port, authority) as connection:
+        time.sleep(float(seconds))
         connection.sendall(sys.stdin.buffer.read())
         sys.stdout.buffer.write(read_all(connection))
 
