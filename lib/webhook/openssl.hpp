@@ -13,20 +13,13 @@
 #include <string_view>
 
 #include "mvr/base/error.hpp"
+#include "mvr/base/freer.hpp"
 
 namespace mvr::webhook {
 
-template <auto kFree>
-struct OpensslFree {
-  template <typename T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-
-using Bio = std::unique_ptr<BIO, OpensslFree<BIO_free>>;
-using Certificate = std::unique_ptr<X509, OpensslFree<X509_free>>;
-using PrivateKey = std::unique_ptr<EVP_PKEY, OpensslFree<EVP_PKEY_free>>;
+using Bio = std::unique_ptr<BIO, Freer<BIO_free>>;
+using Certificate = std::unique_ptr<X509, Freer<X509_free>>;
+using PrivateKey = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY_free>>;
 
 /// The oldest error of this thread, for people; none stays behind.
 std::string openssl_error();

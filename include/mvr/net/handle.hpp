@@ -14,16 +14,9 @@
 #include <netlink/route/route.h>
 #include <netlink/route/rule.h>
 
-namespace mvr::net {
+#include "mvr/base/freer.hpp"
 
-/// A deleter that calls `free`.
-template <auto free>
-struct Freer {
-  template <typename T>
-  void operator()(T* object) const {
-    free(object);
-  }
-};
+namespace mvr::net {
 
 using MessagePtr = std::unique_ptr<nl_msg, Freer<nlmsg_free>>;
 using AddressPtr = std::unique_ptr<nl_addr, Freer<nl_addr_put>>;
