@@ -77,7 +77,9 @@ class Mapping {
   /// One word, or a list of them.
   [[nodiscard]] Result<std::vector<std::string>> words(std::string_view key) const {
     const Json found = get(key);
-    const Json list = found.is_null() ? Json::array() : found.is_array() ? found : Json{found};
+    const Json list = found.is_null()    ? Json::array()
+                      : found.is_array() ? found
+                                         : Json::array({found});
     if (!std::ranges::all_of(list, [](const Json& one) { return one.is_string(); })) {
       return fail(refuse(key, "must be a word or a list of words"));
     }

@@ -213,7 +213,7 @@ TEST_CASE("GC keeps the attachments that are listed", "[gc]") {
   const json before = snapshot_world({"pod"});
   add_or_fail(other_runtime, 1, kVersion);
   const json attachment{{"containerID", kContainerId}, {"ifname", "net1"}};
-  check_ok(run_plugin(make_call("GC", valid(json{attachment}))));
+  check_ok(run_plugin(make_call("GC", valid(json::array({attachment})))));
   CHECK(difference(before, snapshot_world({"pod"})).empty());
   CHECK(difference(bare, snapshot("other")).empty());
   check_ok(world.runtime.check(1));
