@@ -79,10 +79,14 @@ Answer run_plugin(const Call& call) {
   return make_answer(run(make_command(call)));
 }
 
-Output run_gc(const std::vector<std::string>& options) {
+Command make_gc_command(const std::vector<std::string>& options) {
   std::vector<std::string> argv{plugin_path(), "gc", "--state-dir", std::string(kStateDir)};
   argv.insert(argv.end(), options.begin(), options.end());
-  return run({.argv = std::move(argv), .env = {{"PATH", "/usr/bin:/bin"}}, .clean_env = true});
+  return {.argv = std::move(argv), .env = {{"PATH", "/usr/bin:/bin"}}, .clean_env = true};
+}
+
+Output run_gc(const std::vector<std::string>& options) {
+  return run(make_gc_command(options));
 }
 
 std::string multus_args(const std::string& pod) {

@@ -68,6 +68,9 @@ Answer run_plugin(const Call& call);
 
 /// `macvlan-rdma gc` for the test's journals, as a timer would start it: without any variable of a
 /// runtime.
+Command make_gc_command(const std::vector<std::string>& options = {});
+
+/// Runs it to its end.
 Output run_gc(const std::vector<std::string>& options = {});
 
 /// CNI_ARGS of a pod as Multus sends them, every key twice.

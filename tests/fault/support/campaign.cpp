@@ -111,25 +111,33 @@ bool is_long() {
   return chosen != nullptr && std::string_view(chosen) == "long";
 }
 
-Faulted run_faulted(const Call& call, const Fault& fault) {
+Faulted run_faulted(const Command& command, const Fault& fault) {
   Faulted faulted;
   const auto judge = [&](std::size_t index, const SystemCall& entered) -> Verdict {
     return index < fault.index ? Verdict{} : carry_out(fault, entered, faulted.kind);
   };
-  faulted.answer = make_answer(run_judged(make_command(call), from_stage(fault.stage, judge)));
+  faulted.answer = make_answer(run_judged(command, from_stage(fault.stage, judge)));
   return faulted;
 }
 
-Survey survey(const Call& call, Stage stage) {
+Faulted run_faulted(const Call& call, const Fault& fault) {
+  return run_faulted(make_command(call), fault);
+}
+
+Survey survey(const Command& command, Stage stage) {
   Survey survey{stage, {}};
   const auto note = [&](std::size_t, const SystemCall& entered) {
     survey.calls.push_back(entered);
     return Verdict{};
   };
-  const Answer answer = make_answer(run_judged(make_command(call), from_stage(stage, note)));
+  const Answer answer = make_answer(run_judged(command, from_stage(stage, note)));
   INFO(answer);
   REQUIRE(answer.ok() == (stage == Stage::whole));
   return survey;
+}
+
+Survey survey(const Call& call, Stage stage) {
+  return survey(make_command(call), stage);
 }
 
 std::vector<std::size_t> pick_calls(const Survey& survey, std::size_t stride) {

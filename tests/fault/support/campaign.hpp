@@ -36,6 +36,7 @@ struct Faulted {
   std::string kind;  ///< "sendto" or "sendto ENOBUFS"; empty if it has not come to that call
 };
 
+Faulted run_faulted(const Command& command, const Fault& fault);
 Faulted run_faulted(const Call& call, const Fault& fault);
 
 /// The system calls of an undisturbed run, or of an undisturbed way back.
@@ -43,6 +44,7 @@ struct Survey {
   Stage stage = Stage::whole;
   std::vector<SystemCall> calls;
 };
+Survey survey(const Command& command, Stage stage = Stage::whole);
 Survey survey(const Call& call, Stage stage = Stage::whole);
 
 /// Every `stride`-th call; each if `is_long`.
