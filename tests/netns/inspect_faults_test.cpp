@@ -110,9 +110,17 @@ TEST_CASE("inspect tells of journals that nobody can believe", "[inspect]") {
     std::filesystem::rename(directory, directory + ".old");
     put_file(directory, "");
   }
-  // By the node's defaults: the option itself must name a directory.
-  put_file("/etc/cni/macvlan-rdma.json", R"({"stateDir": ")" + directory + "\"}");
-  const Output output = run({.argv = {plugin_path(), "inspect", "--json"}});
+  // By the node's defaults: the option itself must name a directory. Not by those of the machine
+  // that runs the test.
+  const std::string lines = "mount -t tmpfs none /etc\nmkdir /etc/cni\necho '{\"stateDir\": \"" +
+                            directory + "\"}' > /etc/cni/macvlan-rdma.json\n" +
+                            "exec \"$0\" inspect \"$@\"\n";
+  const auto inspect_by_defaults = [&](const std::vector<std::string>& options) {
+    std::vector<std::string> argv{"unshare", "--mount", "sh", "-ec", lines, plugin_path()};
+    argv.insert(argv.end(), options.begin(), options.end());
+    return run({.argv = argv});
+  };
+  const Output output = inspect_by_defaults({"--json"});
   INFO(output.out << output.err);
   CHECK(output.status == 1);
   const json document = json::parse(output.out);
