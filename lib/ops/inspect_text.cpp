@@ -68,7 +68,7 @@ Cell format_state(const NicView& nic) {
     return {"busy", Colour::warning};
   }
   if (plugin::is_healthy(nic)) {
-    return {"ok", Colour::good};
+    return nic.journal.empty() ? Cell{"unknown", Colour::warning} : Cell{"ok", Colour::good};
   }
   return {!nic.link ? "gone" : nic.problems.empty() ? "changed" : "fail", Colour::bad};
 }

@@ -133,6 +133,7 @@ TEST_CASE("inspect tells of journals that nobody can believe", "[inspect]") {
   CHECK(nic["problems"].empty());
   CHECK(nic["notes"].size() == 1);
   CHECK(nic["gateways"][0]["state"] == "answers");
+  expect_words(inspect_by_defaults({}).out, {"none     unknown"});
 }
 
 TEST_CASE("inspect shows the rules of a NIC that is gone", "[inspect]") {
