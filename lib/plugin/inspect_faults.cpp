@@ -58,6 +58,15 @@ std::string write(const plan::PodState& pod, net::Route route) {
   return text.substr(0, text.find(" table "));
 }
 
+/// The same for one that is to be deleted. Several ways cannot be named in one line: what is left
+/// out matches all of them.
+std::string write_deleted(const plan::PodState& pod, const net::Route& route) {
+  net::Route named;
+  named.dst = route.dst;
+  named.metric = route.metric;
+  return write(pod, route.more_ways.empty() ? route : named);
+}
+
 /// What brings main's default route back.
 std::string write_remedy(const plan::PodState& pod, const DefaultOwner& wanted, const Routes& now,
                          ip::Family family) {
@@ -67,7 +76,7 @@ std::string write_remedy(const plan::PodState& pod, const DefaultOwner& wanted, 
       now, [&](const net::Route* route) { return pod.name_of(route->nic) == wanted.overlay; });
   std::vector<std::string> commands;
   if (!now.empty()) {
-    commands.push_back(ip + "delete " + write(pod, *now.front()));
+    commands.push_back(ip + "delete " + write_deleted(pod, *now.front()));
   }
   if (!is_there && wanted.chosen.empty() && wanted.table != 0 && !before.empty()) {
     commands.push_back(ip + "add " + write(pod, *before.front()));
@@ -75,22 +84,29 @@ std::string write_remedy(const plan::PodState& pod, const DefaultOwner& wanted, 
   return (commands.empty() ? "" : "in the pod: " + join(commands, "; ") + "; or ") + kAnew;
 }
 
+/// \param owner the NIC by which it leaves now; empty = none
+std::string describe_default(const plan::PodState& pod, const DefaultOwner& wanted,
+                             const Routes& now, const std::string& owner, ip::Family family) {
+  const std::string kind =
+      family == ip::Family::v6 ? "main's IPv6 default route " : "main's default route ";
+  const std::string& nic = wanted.chosen.empty() ? wanted.overlay : wanted.chosen;
+  if (owner.empty()) {
+    return kind + (now.empty() ? "is gone" : "leads nowhere") + ", which left by " + nic;
+  }
+  return kind + "does not leave by " + nic + " any more: \"" + write(pod, *now.front()) + '"';
+}
+
 std::optional<Problem> judge_default(const plan::PodState& pod, const DefaultOwner& wanted,
                                      ip::Family family) {
   const Routes now = list_defaults(pod, net::kTableMain, family);
   const std::string owner = now.empty() ? "" : pod.name_of(now.front()->nic);
-  const bool is_well = !now.empty() && (owner == wanted.overlay || owner == wanted.chosen);
+  const bool is_well = !owner.empty() && (owner == wanted.overlay || owner == wanted.chosen);
   // A default that our own NIC has lost is a difference from ADD already.
   if (is_well || (now.empty() && !wanted.chosen.empty())) {
     return std::nullopt;
   }
-  const std::string kind =
-      family == ip::Family::v6 ? "main's IPv6 default route " : "main's default route ";
-  const std::string& nic = wanted.chosen.empty() ? wanted.overlay : wanted.chosen;
-  const std::string what = now.empty() ? kind + "is gone, which left by " + nic
-                                       : kind + "does not leave by " + nic + " any more: \"" +
-                                             write(pod, *now.front()) + '"';
-  return Problem{what, write_remedy(pod, wanted, now, family)};
+  return Problem{describe_default(pod, wanted, now, owner, family),
+                 write_remedy(pod, wanted, now, family)};
 }
 
 }  // namespace

@@ -53,10 +53,10 @@ class PodInspector {
     }
     ask();
     view.overlay = find_overlay();
-    if (view.overlay) {
-      view.problems = judge_defaults(pod_, {view.overlay->name, view.overlay->table,
-                                            find_default_nic(), find_families(listed)});
-    }
+    // Without one, what it owned is lost.
+    view.problems = judge_defaults(
+        pod_, {view.overlay ? view.overlay->name : overlay_name(),
+               view.overlay ? view.overlay->table : 0, find_default_nic(), find_families(listed)});
     std::ranges::transform(nics_, std::back_inserter(view.nics),
                            [](Looked& nic) { return std::move(nic.view); });
     std::ranges::sort(view.nics, {},

@@ -73,6 +73,38 @@ TEST_CASE("inspect tells that main has no default route any more", "[inspect]") 
   CHECK(inspect_json()["healthy"] == true);
 }
 
+TEST_CASE("inspect tells that main's default route leads nowhere", "[inspect]") {
+  const PodWithNic world;
+  const std::string type = GENERATE("blackhole", "unreachable");
+  ip({"-n", "pod", "route", "replace", type, "default"});
+  const json pod = only_pod(inspect_json());
+  expect_words(problems_of(pod), {"default route leads nowhere", "by eth0"});
+  follow(pod);
+  CHECK(inspect_json()["healthy"] == true);
+}
+
+TEST_CASE("inspect has a remedy for a default route of several ways", "[inspect]") {
+  OnePod world({.rails = 2});
+  add_or_fail(world.runtime, 1);
+  add_or_fail(world.runtime, 2);
+  ip({"-n", "pod", "route", "replace", "default", "nexthop", "via", rail_gateway(1), "dev", "net1",
+      "nexthop", "via", rail_gateway(2), "dev", "net2"});
+  const json pod = only_pod(inspect_json());
+  expect_words(problems_of(pod), {"does not leave by eth0", rail_gateway(1), rail_gateway(2)});
+  follow(pod);
+  CHECK(inspect_json()["healthy"] == true);
+}
+
+TEST_CASE("inspect tells that the cluster's NIC is gone", "[inspect]") {
+  const PodWithNic world;
+  ip({"-n", "pod", "link", "delete", "eth0"});
+  const json document = inspect_json();
+  CHECK(document["healthy"] == false);
+  const json pod = only_pod(document);
+  CHECK(pod["overlay"].is_null());
+  expect_words(problems_of(pod), {"default route is gone", "by eth0"});
+}
+
 TEST_CASE("inspect looks at the default routes of both families", "[inspect]") {
   PodWorld world(1, Overlay::calico, Families::dual);
   REQUIRE(failure(world.add("net1", rail_config_of(Families::dual, 1))) == "");
