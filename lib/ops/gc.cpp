@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `macvlan-rdma gc`
+#include <unistd.h>
+
 #include <array>
 #include <map>
 
@@ -74,6 +76,10 @@ Result<bool> collect(const Arguments& arguments) {
 }
 
 int run(const Arguments& arguments) {
+  if (::geteuid() != 0) {
+    print_err("macvlan-rdma gc: must be run as root: it removes links, routes and leases\n");
+    return kFailed;
+  }
   const Result<bool> done = collect(arguments);
   if (!done) {
     print_err("macvlan-rdma gc: " + done.error().msg + '\n');

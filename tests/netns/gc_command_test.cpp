@@ -268,3 +268,13 @@ TEST_CASE("gc of a node without journals, or with a directory that anybody can w
   expect_words(output.out, {"failed", std::string(kStateDir), "writable by nobody else"});
   CHECK(snapshot_leases().size() == 1);
 }
+
+TEST_CASE("gc says that it needs root", "[gc]") {
+  isolate();
+  const Output output =
+      run({.argv = {"setpriv", "--reuid=65534", "--clear-groups", plugin_path(), "gc"}});
+  CHECK(output.status == 1);
+  CHECK(output.out.empty());
+  CHECK(output.err ==
+        "macvlan-rdma gc: must be run as root: it removes links, routes and leases\n");
+}
