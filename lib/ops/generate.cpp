@@ -150,19 +150,27 @@ Result<void> make_directory(const std::string& path) {
   return {};
 }
 
+Error refuse_other(const std::string& path) {
+  return {Code::io, EEXIST,
+          printable(path) +
+              " is there with other content; move it away, or write to another directory"};
+}
+
 /// What somebody has changed since is not overwritten.
-Result<void> write_file(const std::string& path, const std::string& text) {
+/// \return true if the file is there already, as it would be written
+Result<bool> is_written(const std::string& path, const std::string& text) {
   const auto present = read_file(path, kLargestFile);
-  if (present && *present == text) {
+  return present && *present != text ? fail(refuse_other(path)) : Result<bool>(present.has_value());
+}
+
+Result<void> write_file(const std::string& path, const std::string& text) {
+  if (MVR_TRY(is_written(path, text))) {
     return {};
   }
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!file) {
-    return fail(errno == EEXIST
-                    ? Error{Code::io, EEXIST,
-                            printable(path) + " is there with other content; move it away, or "
-                                              "write to another directory"}
-                    : sys_error(Code::io, errno, "make " + printable(path)));
+    return fail(errno == EEXIST ? refuse_other(path)
+                                : sys_error(Code::io, errno, "make " + printable(path)));
   }
   const Result<void> written = write_all(file.get(), text);
   if (!written) {
@@ -171,7 +179,11 @@ Result<void> write_file(const std::string& path, const std::string& text) {
   return in("write " + printable(path), written);
 }
 
+/// All of them, or none if somebody has changed one.
 Result<void> write_files(const std::string& directory, const std::vector<ManifestFile>& files) {
+  for (const ManifestFile& file : files) {
+    static_cast<void>(MVR_TRY(is_written(directory + '/' + file.path, file.text)));
+  }
   MVR_TRY(make_directory(directory));
   for (const ManifestFile& file : files) {
     const std::string path = directory + '/' + file.path;

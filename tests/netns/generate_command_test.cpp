@@ -67,6 +67,20 @@ TEST_CASE("generate writes files, and none that somebody has changed", "[generat
   CHECK(read_text(network) == "changed\n");
 }
 
+TEST_CASE("generate writes all files or none", "[generate]") {
+  const Machine machine = Machine::read("eight-switches");
+  const ScratchDir scratch;
+  const std::string pod = scratch.file("out/pod.yaml");  // the last one
+  std::filesystem::create_directory(scratch.file("out"));
+  write_text(pod, "changed\n");
+  const Output refused =
+      generate({"--sysfs", machine.sysfs(), "--rails", kRails, "--output", scratch.file("out")});
+  CHECK(refused.status == 1);
+  CHECK(refused.out.empty());
+  expect_words(refused.err, {pod, "is there with other content"});
+  CHECK_FALSE(std::filesystem::exists(scratch.file("out/networks")));
+}
+
 TEST_CASE("generate carries inventories from node to node", "[generate]") {
   const ScratchDir scratch;
   write_text(scratch.file("a"), inventory_of(Machine::read("superchip"), "node-a"));
