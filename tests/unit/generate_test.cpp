@@ -48,9 +48,9 @@ Inventory server_named(const std::string& node, const std::vector<std::string>& 
 
 /// The rail of two families that the example tells of in its comments.
 RailsFile dual_file() {
+  const std::string example = read_text(MVR_SOURCE_DIR "/conf/rails.yaml");
   std::string text = "rails:\n";
-  for (const std::string_view line :
-       mvr::split(read_text(MVR_SOURCE_DIR "/conf/rails.yaml"), '\n')) {
+  for (const std::string_view line : mvr::split(example, '\n')) {
     if (line.starts_with("#     ") && line.find(": [") != std::string_view::npos) {
       text += (text.ends_with("rails:\n") ? "  - " : "    ") + std::string(line.substr(6)) + '\n';
     }
