@@ -15,8 +15,9 @@ namespace mvr::webhook {
 
 /// What a connection does, in the order in which they give way: who has shown nothing yet is the
 /// first, who is being answered never does. So slow or silent clients, however many, take nothing
-/// from those who ask: they are gone when their places are wanted.
-enum class Phase { fresh, reading, idle, answering };
+/// from those who ask: they are gone when their places are wanted. An answer is on its way for no
+/// time, unless its reader is such a client: so it is `writing`, and no longer `answering`.
+enum class Phase { fresh, reading, writing, idle, answering };
 
 /// Every function may be called by any thread.
 class Roster {

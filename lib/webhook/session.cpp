@@ -79,6 +79,7 @@ void Session::await_request() {
 
 void Session::await_bytes() {
   if (buffer_.size() > 0) {
+    hall_.roster.change(id_, Phase::reading);
     arm(hall_.limits.head_time, kAnswer);
     read_head();
     return;
@@ -222,6 +223,7 @@ void Session::send(const Response& response, bool is_last) {
   // The body was read by the handler only: a connection that waits needs no memory for it.
   parser_.reset();
   give_large_place();
+  hall_.roster.change(id_, Phase::writing);
   arm(hall_.limits.write_time, "timeout");
   asio::async_write(stream_, asio::buffer(output_),
                     [self = shared_from_this(), is_kept](error_code error, std::size_t) {

@@ -38,17 +38,18 @@ TEST_CASE("who has waited longest for nothing gives way to a newcomer", "[roster
   CHECK(rows.roster.size() == 3);
 }
 
-TEST_CASE("fresh ones give way first, then readers, then the idle, the answered never",
+TEST_CASE("fresh ones give way first, then readers, writers, the idle, the answered never",
           "[roster]") {
-  Rows rows(4);
+  Rows rows(5);
   rows.roster.change(rows.enter('a'), Phase::answering);
   rows.roster.change(rows.enter('i'), Phase::idle);
+  rows.roster.change(rows.enter('w'), Phase::writing);
   rows.roster.change(rows.enter('r'), Phase::reading);
   rows.enter('f');
   for (const char name : {'1', '2', '3', '4'}) {
     rows.roster.change(rows.enter(name), Phase::answering);
   }
-  CHECK(rows.closed == "fri");
+  CHECK(rows.closed == "frwi");
   CHECK(rows.enter('5') == 0);
 }
 
@@ -63,9 +64,10 @@ TEST_CASE("a change counts from when it was made", "[roster]") {
 }
 
 TEST_CASE("only what has no request under way is closed for the end", "[roster]") {
-  Rows rows(4);
+  Rows rows(5);
   rows.enter('f');
   rows.roster.change(rows.enter('r'), Phase::reading);
+  rows.roster.change(rows.enter('w'), Phase::writing);
   rows.roster.change(rows.enter('i'), Phase::idle);
   rows.roster.change(rows.enter('a'), Phase::answering);
   rows.roster.close_waiting();

@@ -37,14 +37,15 @@ class Crowd {
 ServerLimits patient(std::size_t connections) {
   ServerLimits limits;
   limits.connections = connections;
-  limits.handshake = limits.head_time = limits.body_time = limits.idle = 60s;
+  limits.handshake = limits.head_time = limits.body_time = limits.idle = limits.write_time = 60s;
   return limits;
 }
 
 }  // namespace
 
 TEST_CASE("slow clients, however many, do not keep a good one waiting", "[crowd]") {
-  const std::string mode = GENERATE("silent", "handshake", "head", "body");
+  const std::string mode =
+      GENERATE("silent", "handshake", "head", "body", "more", "last", "unread");
   INFO(mode);
   const Site site(patient(50));
   Crowd crowd(site, 200, mode);

@@ -5,8 +5,10 @@ raw PORT CA SECONDS             connects, waits, sends standard input over TLS, 
                                 back to the end
 hold PORT CA COUNT MODE FILE    COUNT connections that are of no use: silent (TCP alone), handshake
                                 (TLS, then nothing), head and body (a byte now and then), idle (one
-                                request, then nothing). FILE is made when all are there; ends when
-                                it is removed, and prints how many the server has not closed
+                                request, then nothing), more (one, and the beginning of another),
+                                last (one with "close", and no close), unread (many whose answers are
+                                not read). FILE is made when all are there; ends when it is removed,
+                                and prints how many the server has not closed
 steady PORT CA SECONDS THREADS  requests without a pause, each thread on a connection that it makes
                                 anew after some; prints as JSON what failed and whose certificates
                                 it was shown
@@ -21,9 +23,13 @@ import threading
 import time
 
 
-def connect(port, authority):
+def connect(port, authority, window=None):
     context = ssl.create_default_context(cafile=authority)
-    plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+    plain = socket.socket()
+    plain.settimeout(20)
+    if window:
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, window)
+    plain.connect(("127.0.0.1", int(port)))
     return context.wrap_socket(plain, server_hostname="127.0.0.1")
 
 
@@ -49,15 +55,18 @@ BEGINNINGS = {
     "head": b"POST /echo HTTP/1.1\r\nHost: a\r\nX-Slow: ",
     "body": b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n",
     "idle": b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n",
+    "more": b"GET /who HTTP/1.1\r\nHost: a\r\n\r\nG",
+    "last": b"GET /who HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "unread": b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n" * 16,
 }
 
 
 def open_one(port, authority, mode):
     if mode == "silent":
         return socket.create_connection(("127.0.0.1", port), timeout=20)
-    connection = connect(port, authority)
+    connection = connect(port, authority, 4096 if mode == "unread" else None)
     connection.sendall(BEGINNINGS[mode])
-    if mode == "idle":
+    if mode in ("idle", "more", "last"):
         connection.recv(65536)
     return connection
 
