@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "webhook/server.hpp"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -23,6 +24,9 @@ using boost::system::error_code;
 
 /// After a failure that the next connection would meet as well, such as no descriptors left.
 constexpr std::chrono::milliseconds kAcceptPause{100};
+
+/// How often the end asks whether it has become urgent.
+constexpr std::chrono::milliseconds kUrgencyPause{100};
 
 Error listen_error(const error_code& error, const std::string& where) {
   return sys_error(Code::io, error.value(), "listen at " + where);
@@ -86,6 +90,8 @@ struct Server::State {
   void accept();
   void admit(tcp::socket socket);
   void wait_and_accept();
+  bool wait_empty(std::chrono::steady_clock::time_point until,
+                  const std::function<bool()>& is_urgent);
 
   const Certificates& certificates;
   Hall hall;  // before the context, whose sessions refer to it until it is gone
@@ -141,6 +147,19 @@ void Server::State::admit(tcp::socket socket) {
   asio::post(executor, [session, id] { session->start(*id); });
 }
 
+bool Server::State::wait_empty(std::chrono::steady_clock::time_point until,
+                               const std::function<bool()>& is_urgent) {
+  for (;;) {
+    const auto now = std::chrono::steady_clock::now();
+    if (hall.roster.wait_empty(std::min(until, now + kUrgencyPause))) {
+      return true;
+    }
+    if (now >= until || (is_urgent && is_urgent())) {
+      return false;
+    }
+  }
+}
+
 Server::Server(std::unique_ptr<State> state) : state_(std::move(state)) {
 }
 Server::Server(Server&&) noexcept = default;
@@ -171,7 +190,7 @@ void Server::discourage() {
   state_->hall.is_leaving = true;
 }
 
-bool Server::drain(std::chrono::milliseconds limit) {
+bool Server::drain(std::chrono::milliseconds limit, const std::function<bool()>& is_urgent) {
   const auto until = std::chrono::steady_clock::now() + limit;
   discourage();
   asio::post(state_->acceptor.get_executor(), [state = state_.get()] {
@@ -180,7 +199,7 @@ bool Server::drain(std::chrono::milliseconds limit) {
     state->pause.cancel();
     state->hall.roster.close_waiting();
   });
-  const bool is_empty = state_->hall.roster.wait_empty(until);
+  const bool is_empty = state_->wait_empty(until, is_urgent);
   state_->context.stop();
   for (std::thread& thread : state_->threads) {
     thread.join();

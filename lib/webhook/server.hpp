@@ -82,9 +82,9 @@ class Server {
   /// From now on each answer ends its connection; new ones are served.
   void discourage();
 
-  /// Accepts no more, lets requests under way end, and closes what is left after the time.
-  /// True when nothing was left.
-  bool drain(std::chrono::milliseconds limit);
+  /// Accepts no more, lets requests under way end, and closes what is left after the time, or as
+  /// soon as `is_urgent` says so, which is asked now and then. True when nothing was left.
+  bool drain(std::chrono::milliseconds limit, const std::function<bool()>& is_urgent = nullptr);
 
  private:
   struct State;

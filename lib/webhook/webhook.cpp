@@ -166,17 +166,21 @@ void Program::serve_until_told(const sigset_t& signals) {
 }
 
 /// The cluster needs some time to see that we are not ready and to send its reviews elsewhere:
-/// until then they are answered. A second signal ends the wait.
+/// until then they are answered. A second signal ends the wait, for them and for what is under way.
 void Program::leave(sigset_t signals) {
   sigdelset(&signals, SIGHUP);
   is_leaving_ = true;
   server_->discourage();
   log_.line(LogLevel::info, "shutting down");
   const auto delay = std::chrono::duration_cast<std::chrono::seconds>(options_.shutdown_delay);
-  const timespec wait{delay.count(), 0};
-  const bool is_urgent = delay.count() > 0 && ::sigtimedwait(&signals, nullptr, &wait) > 0;
+  const auto is_told_again = [&signals](std::time_t seconds) {
+    const timespec wait{seconds, 0};
+    return ::sigtimedwait(&signals, nullptr, &wait) > 0;
+  };
+  const bool is_urgent = delay.count() > 0 && is_told_again(delay.count());
   const bool is_empty =
-      server_->drain(is_urgent ? std::chrono::milliseconds(0) : options_.shutdown_time);
+      server_->drain(is_urgent ? std::chrono::milliseconds(0) : options_.shutdown_time,
+                     [&] { return is_told_again(0); });
   log_.line(LogLevel::info, "ended", {{"requests_left", is_empty ? "" : "some"}});
 }
 

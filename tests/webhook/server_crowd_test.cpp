@@ -117,6 +117,14 @@ TEST_CASE("draining ends in time, whoever is still there", "[drain]") {
   CHECK(Clock::now() - begin < 2s * slowness());
 }
 
+TEST_CASE("draining ends at once when it is urgent", "[drain]") {
+  Site site(patient(20));
+  Crowd slow(site, 3, "body");
+  const auto begin = Clock::now();
+  CHECK_FALSE(site.server.drain(30s, [&] { return Clock::now() - begin > 300ms; }));
+  CHECK(Clock::now() - begin < 3s * slowness());
+}
+
 TEST_CASE("a server that is about to go sends its clients elsewhere", "[drain]") {
   Site site;
   site.server.discourage();
