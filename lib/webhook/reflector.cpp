@@ -204,7 +204,8 @@ tl::expected<ListPage, Reflector::Ended> Reflector::list_page(
     return tl::unexpected(lost(head.error(), Next::list));
   }
   if (head->status == 404 && collection_.may_be_absent) {
-    static_cast<void>(client.read_all(kMaxRefusal, settings_.request_time));
+    // API servers close a connection that is not used for 90 s; the next request is later.
+    client.drop();
     return tl::unexpected(take_absence());
   }
   if (head->status != 200) {

@@ -264,6 +264,9 @@ TEST_CASE("a collection that the cluster does not have counts as empty, until it
     collection.may_be_absent = true;
     const Copy copy(api.server(), collection);
     CHECK(copy.comes_to_hold({}));
+    // Each time by a connection of its own: the server would not keep one for so long.
+    REQUIRE(eventually([&] { return api.requests(false).size() >= 2; }));
+    CHECK(api.requests(false)[0]["client"] != api.requests(false)[1]["client"]);
     api.control({{"present", {ApiStandIn::kPath}}});
     api.put("a");
     CHECK(copy.comes_to_hold({"a"}));
