@@ -106,14 +106,17 @@ std::string Program::unready() const {
   return cluster_.is_synced() ? "" : "the cluster's networks have not been listed yet";
 }
 
-/// What has changed is told once, a failure until it is another one.
+/// What has changed is told once, a failure until it is another one. The first of all is told by
+/// who cannot begin without.
 void Program::refresh_certificate() {
   const auto taken = certificates_.refresh();
   if (!taken) {
     if (std::exchange(certificate_failure_, taken.error().msg) != taken.error().msg) {
       metrics_.reloads.add("failed");
-      log_.line(LogLevel::error, "the certificate stays as it was",
-                {{"reason", taken.error().msg}});
+      if (certificates_.current().context) {
+        log_.line(LogLevel::error, "the certificate stays as it was",
+                  {{"reason", taken.error().msg}});
+      }
     }
     return;
   }

@@ -208,6 +208,7 @@ TEST_CASE("what keeps it from beginning is told by its exit status and a line", 
   Cluster cluster;
   const auto reason = [](Webhook&& webhook) {
     CHECK(webhook.wait().status == 1);
+    CHECK_FALSE(webhook.find("the certificate stays as it was"));
     return webhook.find("cannot begin").value_or(json::object()).value("reason", "");
   };
   // An address for documents, which nobody has (RFC 5737).
