@@ -45,7 +45,9 @@ struct ServerLimits {
   std::size_t connections = 512;
   std::size_t head = 16U << 10U;  ///< bytes of a request's line and fields
   std::size_t body = 3U << 20U;
-  std::size_t small_body = 256U << 10U;
+  /// As many as there are connections, and the large ones, are to fit into the memory that the
+  /// manifest grants. Few reviews are longer.
+  std::size_t small_body = 64U << 10U;
   std::size_t large_bodies = 8;  ///< that are longer than a small one, at a time
   Milliseconds handshake{5'000};
   Milliseconds head_time{5'000};  ///< from its first byte on

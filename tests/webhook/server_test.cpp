@@ -129,6 +129,12 @@ TEST_CASE("a large answer arrives whole", "[server]") {
   CHECK(output.out == std::string(1 << 20, 'x') + "200");
 }
 
+TEST_CASE("all bodies that are taken at a time are half of the memory that the manifest grants",
+          "[server]") {
+  const mvr::webhook::ServerLimits limits;
+  CHECK(limits.connections * limits.small_body + limits.large_bodies * limits.body <= 64U << 20U);
+}
+
 TEST_CASE("only so many large bodies are taken at a time", "[server]") {
   mvr::webhook::ServerLimits limits = short_limits();
   limits.large_bodies = 1;
