@@ -82,6 +82,7 @@ DefinitionPtr keep_definition(std::optional<Definition> definition) {
 /// What an event says: a definition's name and what is kept of it, or a namespace.
 struct Item {
   std::string name = {};  ///< empty if the object has none
+  std::string own = {};   ///< the object's; a SpiderMultusConfig may give its network another one
   DefinitionPtr definition = nullptr;
   Space space = {};
 };
@@ -89,7 +90,9 @@ struct Item {
 Item read_item(Kind kind, const Json& object) {
   if (kind == Kind::space) {
     const Json* annotations = annotations_of(object);
-    return {.name = std::string(text_of(find_member(&object, "metadata"), "name")),
+    const std::string name(text_of(find_member(&object, "metadata"), "name"));
+    return {.name = name,
+            .own = name,
             .space = {std::string(text_of(annotations, kRdmaKey)),
                       std::string(text_of(annotations, kNetworkKey))}};
   }
@@ -98,7 +101,11 @@ Item read_item(Kind kind, const Json& object) {
     return {};
   }
   std::string name = definition->full_name();
-  return {.name = std::move(name), .definition = keep_definition(std::move(definition))};
+  std::string own =
+      definition->space + '/' + std::string(text_of(find_member(&object, "metadata"), "name"));
+  return {.name = std::move(name),
+          .own = std::move(own),
+          .definition = keep_definition(std::move(definition))};
 }
 
 }  // namespace
@@ -110,20 +117,20 @@ class Cluster::Writer {
 
   /// \return whether readers are to see something new
   bool put(Kind kind, Item item) {
-    std::string name = item.name;
+    std::string own = item.own;
     if (auto& list = staged(kind)) {
-      list->insert_or_assign(std::move(name), std::move(item));
+      list->insert_or_assign(std::move(own), std::move(item));
       return false;
     }
-    return apply(kind, {{std::move(name), std::move(item)}});
+    return apply(kind, {{std::move(own), std::move(item)}});
   }
 
-  bool remove(Kind kind, const std::string& name) {
+  bool remove(Kind kind, const std::string& own) {
     if (auto& list = staged(kind)) {
-      list->erase(name);
+      list->erase(own);
       return false;
     }
-    return apply(kind, {{name, std::nullopt}});
+    return apply(kind, {{own, std::nullopt}});
   }
 
   bool end_list(Kind kind) {
@@ -132,13 +139,13 @@ class Cluster::Writer {
       return false;
     }
     std::vector<Event> events;
-    for (const std::string& name : known(kind)) {
-      if (list->count(name) == 0) {
-        events.emplace_back(name, std::nullopt);
+    for (const std::string& own : known(kind)) {
+      if (list->count(own) == 0) {
+        events.emplace_back(own, std::nullopt);
       }
     }
-    for (auto& [name, item] : *list) {
-      events.emplace_back(name, std::move(item));
+    for (auto& [own, item] : *list) {
+      events.emplace_back(own, std::move(item));
     }
     list.reset();
     const bool was_listed = std::exchange(view_.is_listed.at(index_of(kind)), true);
@@ -148,7 +155,7 @@ class Cluster::Writer {
   [[nodiscard]] const View& view() const { return view_; }
 
  private:
-  /// A name and what it now stands for; none if it is gone.
+  /// An object's own name and what it now stands for; none if it is gone.
   using Event = std::pair<std::string, std::optional<Item>>;
 
   /// Of the two objects that may stand for one network, and what they are together.
@@ -174,8 +181,14 @@ class Cluster::Writer {
       view_.spaces.for_each([&](const std::string& name, const Space&) { names.push_back(name); });
       return names;
     }
-    for (auto& [name, parts] : definitions_) {
-      if (part_of(parts, kind) != nullptr) {
+    if (kind == Kind::spider) {
+      for (const auto& [own, name] : spider_names_) {
+        names.push_back(own);
+      }
+      return names;
+    }
+    for (const auto& [name, parts] : definitions_) {
+      if (parts.network != nullptr) {
         names.push_back(name);
       }
     }
@@ -183,8 +196,34 @@ class Cluster::Writer {
   }
 
   bool apply(Kind kind, std::vector<Event> events) {
-    return kind == Kind::space ? apply_spaces(std::move(events))
-                               : apply_definitions(kind, std::move(events));
+    if (kind == Kind::space) {
+      return apply_spaces(std::move(events));
+    }
+    return apply_definitions(kind,
+                             kind == Kind::spider ? rename(std::move(events)) : std::move(events));
+  }
+
+  /// Events by the name of the network that a SpiderMultusConfig stands for. One that has been
+  /// given another name leaves the former; that comes first, as somebody else may now have it.
+  std::vector<Event> rename(std::vector<Event>&& events) {
+    std::vector<Event> gone;
+    std::map<std::string, std::optional<Item>> here;  // of two with one name, one
+    for (auto& [own, item] : events) {
+      const auto known = spider_names_.find(own);
+      if (known != spider_names_.end() && (!item || item->name != known->second)) {
+        gone.emplace_back(std::move(known->second), std::nullopt);
+        spider_names_.erase(known);
+      }
+      if (item) {
+        std::string name = item->name;
+        spider_names_.insert_or_assign(own, name);
+        here.insert_or_assign(std::move(name), std::move(item));
+      }
+    }
+    for (auto& [name, item] : here) {
+      gone.emplace_back(name, std::move(item));
+    }
+    return gone;
   }
 
   bool apply_spaces(std::vector<Event>&& events) {
@@ -240,6 +279,7 @@ class Cluster::Writer {
 
   View view_;
   std::unordered_map<std::string, Parts> definitions_;
+  std::unordered_map<std::string, std::string> spider_names_;  ///< of their networks, by their own
   std::array<std::optional<std::unordered_map<std::string, Item>>, 3> staged_;
 };
 
@@ -267,7 +307,7 @@ void Cluster::put(Kind kind, const Json& object) {
 void Cluster::remove(Kind kind, const Json& object) {
   const Item item = read_item(kind, object);
   const std::scoped_lock lock(writing_);
-  if (writer_->remove(kind, item.name)) {
+  if (writer_->remove(kind, item.own)) {
     publish();
   }
 }

@@ -164,6 +164,35 @@ TEST_CASE("a network that Spiderpool has made counts once", "[cluster]") {
   }
 }
 
+TEST_CASE("a network that Spiderpool is told to name anew leaves no other behind", "[cluster]") {
+  Cluster cluster;
+  const auto spider = [](const std::string& own, const std::string& name) {
+    return spider_object("default", own, {{kRdma, "x"}, {"multus.spidernet.io/cr-name", name}}, {});
+  };
+  list(cluster, Kind::spider, {spider("1", "a"), spider("2", "b")});
+  CHECK(names(cluster, "x") == "a b");
+  SECTION("by an event") {
+    cluster.put(Kind::spider, spider("1", "c"));
+    CHECK(names(cluster, "x") == "b c");
+    cluster.remove(Kind::spider, spider("1", "c"));
+    CHECK(names(cluster, "x") == "b");
+  }
+  SECTION("by a list") {
+    list(cluster, Kind::spider, {spider("2", "c")});
+    CHECK(names(cluster, "x") == "c");
+  }
+  SECTION("two have the same") {
+    list(cluster, Kind::spider, {spider("1", "a"), spider("2", "a")});
+    CHECK(names(cluster, "x") == "a");
+    list(cluster, Kind::spider, {});
+    CHECK(names(cluster, "x") == "");
+  }
+  SECTION("two change their names") {
+    list(cluster, Kind::spider, {spider("1", "b"), spider("2", "a")});
+    CHECK(names(cluster, "x") == "a b");
+  }
+}
+
 TEST_CASE("a resource of a network without a value serves the other's", "[cluster]") {
   Cluster cluster;
   cluster.put(Kind::network, network_object("default", "a", {{kResource, "a/b"}}));
