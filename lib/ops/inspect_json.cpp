@@ -128,6 +128,7 @@ ordered_json convert(const plugin::PodView& pod) {
           {"overlay", convert(pod.overlay)},
           {"healthy", plugin::is_healthy(pod)},
           {"nics", convert_all(pod.nics)},
+          {"drift", convert_all(pod.drift)},
           {"problems", convert_all(pod.problems)}};
 }
 

@@ -216,7 +216,7 @@ std::string format_drift(const std::string& name, const plan::Mismatch& drift,
 /// What is wrong with the pod's NICs, each thing by itself.
 std::string format_findings(const PodView& pod, const Painter& painter) {
   std::string text;
-  bool has_drift = false;
+  bool has_drift = !pod.drift.empty();
   for (const NicView& nic : pod.nics) {
     const std::string name = safe(nic.name);
     for (const plugin::Problem& problem : nic.problems) {
@@ -232,6 +232,9 @@ std::string format_findings(const PodView& pod, const Painter& painter) {
   }
   for (const plugin::Problem& problem : pod.problems) {
     text += format_problem("pod", problem, painter);
+  }
+  for (const plan::Mismatch& drift : pod.drift) {
+    text += format_drift("pod", drift, painter);
   }
   if (has_drift) {
     const std::string remedy =
@@ -280,6 +283,7 @@ std::string summarize(const plugin::NodeView& node, const Painter& painter) {
   for (const PodView& pod : node.pods) {
     nics += pod.nics.size();
     problems += pod.problems.size();
+    changes += pod.drift.size();
     for (const NicView& nic : pod.nics) {
       changes += nic.drift.size();
       problems += nic.problems.size();

@@ -215,7 +215,7 @@ bool is_healthy(const NicView& nic) {
 }
 
 bool is_healthy(const PodView& pod) {
-  return pod.problems.empty() &&
+  return pod.drift.empty() && pod.problems.empty() &&
          std::ranges::all_of(pod.nics, [](const NicView& nic) { return is_healthy(nic); });
 }
 

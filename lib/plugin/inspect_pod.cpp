@@ -32,6 +32,27 @@ struct Looked {
   cni::NetConf conf = {};
 };
 
+/// What several NICs miss alike is one thing that they share. It is told once, as the pod's.
+void take_shared_drift(PodView& pod) {
+  const auto lacks_it = [&](const plan::Mismatch& drift) {
+    return std::ranges::count_if(pod.nics, [&](const NicView& nic) {
+             return std::ranges::find(nic.drift, drift) != nic.drift.end();
+           }) > 1;
+  };
+  for (const NicView& nic : pod.nics) {
+    for (const plan::Mismatch& drift : nic.drift) {
+      if (lacks_it(drift) && std::ranges::find(pod.drift, drift) == pod.drift.end()) {
+        pod.drift.push_back(drift);
+      }
+    }
+  }
+  for (NicView& nic : pod.nics) {
+    std::erase_if(nic.drift, [&](const plan::Mismatch& drift) {
+      return std::ranges::find(pod.drift, drift) != pod.drift.end();
+    });
+  }
+}
+
 class PodInspector {
  public:
   PodInspector(const Looking& looking, const Namespaces& netns, plan::Kernel& kernel,
@@ -61,6 +82,7 @@ class PodInspector {
                            [](Looked& nic) { return std::move(nic.view); });
     std::ranges::sort(view.nics, {},
                       [](const NicView& nic) { return std::pair(nic.name.size(), nic.name); });
+    take_shared_drift(view);
     return view;
   }
 
@@ -256,7 +278,7 @@ class PodInspector {
     return found != nics_.end() ? found->view.name : "";
   }
 
-  /// In which main's default was the overlay NIC's when the NICs came that are there.
+  /// In which main's default was the overlay NIC's when the NICs came, as their journals tell.
   static std::set<ip::Family> find_families(const std::vector<Listed>& listed) {
     std::set<ip::Family> families;
     for (const Listed& one : listed) {

@@ -249,6 +249,22 @@ TEST_CASE("inspect does not take another NIC's route for the one that is missing
   CHECK(net1["drift"][0]["found"] == "nothing");
 }
 
+TEST_CASE("inspect tells once of what a pod's NICs share", "[inspect]") {
+  OnePod world({.rails = 3});
+  for (int n = 1; n <= 3; ++n) {
+    add_or_fail(world.runtime, n);
+  }
+  ip({"-n", "pod", "route", "delete", "10.233.0.0/18"});
+  const json pod = only_pod(inspect_json());
+  REQUIRE(pod["drift"].size() == 1);
+  expect_words(pod["drift"][0]["wanted"], {"10.233.0.0/18", "dev eth0"});
+  CHECK(pod["healthy"] == false);
+  for (const json& nic : pod["nics"]) {
+    CHECK(nic["drift"].empty());
+  }
+  expect_words(inspect().out, {"pod  route has changed since ADD", "1 pod, 3 NICs: 1 change"});
+}
+
 TEST_CASE("inspect asks all gateways of a pod at once", "[inspect]") {
   OnePod world({.rails = 8});
   for (int n = 1; n <= 8; ++n) {

@@ -80,7 +80,9 @@ struct PodView {
   net::NetnsId id;
   std::optional<OverlayView> overlay;
   std::vector<NicView> nics;
-  std::vector<Problem> problems;  ///< of no single NIC: main's default route
+  // Of no single NIC.
+  std::vector<plan::Mismatch> drift;  ///< of what several share: main's routes, T0
+  std::vector<Problem> problems;      ///< main's default route
 };
 
 /// A journal whose pod is not to be found.
