@@ -25,6 +25,7 @@ inline constexpr std::string_view kSpiderNetwork = "multus.spidernet.io/cr-name"
 /// Of pods.
 inline constexpr std::string_view kNetworks = "k8s.v1.cni.cncf.io/networks";
 inline constexpr std::string_view kContainer = "cni.spidernet.io/rdma-container";
+inline constexpr std::string_view kMirror = "kubernetes.io/config.mirror";  ///< the kubelet's
 
 /// A member by its exact name, for so Kubernetes spells its fields; null if there is none, if it is
 /// null itself, or if the value is no object.

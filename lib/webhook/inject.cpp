@@ -47,6 +47,9 @@ class Injection {
     if (is_on_host_network()) {
       return untouched("the pod is on the host's network");
     }
+    if (find_member(annotations_, kMirror) != nullptr) {
+      return untouched("the pod is the image of a static one, which the kubelet has made");
+    }
     if (!view_.is_synced()) {
       return refuse_for_now("not-synced", "the network definitions are not known yet");
     }

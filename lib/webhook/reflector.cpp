@@ -29,6 +29,13 @@ constexpr int kGone = 410;
 /// A watch that has lasted so long was one, even if nothing happened.
 constexpr std::chrono::seconds kProgress{5};
 
+/// Watches in a row that bring nothing before a list is tried instead: what refuses the one may
+/// grant the other, and a copy that nobody renews is not to look well for ever.
+constexpr int kMostFutile = 5;
+
+/// A server may wish for a longer pause, but no copy grows older than that for a wish.
+constexpr std::chrono::seconds kLongestWish{60};
+
 void wait_for(milliseconds time, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
@@ -86,6 +93,10 @@ void Reflector::run(const std::stop_token& stop) {
     if (!stop.stop_requested()) {
       pause(ended, stop);
     }
+    if (futile_ >= kMostFutile) {
+      next = Next::list;
+      futile_ = 0;
+    }
   }
 }
 
@@ -100,12 +111,14 @@ void Reflector::pause(const Ended& ended, const std::stop_token& stop) {
   }
   const bool is_listed = ended.reason.empty();
   if (std::exchange(has_progressed_, false)) {
+    futile_ = 0;
     backoff_.reset();
     report(ended, ended.at_least);
     wait_for(ended.at_least, stop);
     return;
   }
   if (!is_listed) {
+    ++futile_;
     const milliseconds wait = std::max(backoff_.next(), ended.at_least);
     report(ended, wait);
     wait_for(wait, stop);
@@ -147,7 +160,7 @@ Reflector::Ended Reflector::take_refusal(ApiClient& client, const ApiClient::Hea
   return {.next = is_passing(head.status) ? otherwise : Next::list,
           .reason = reason_of(head.status),
           .message = "the API server answers " + std::to_string(head.status) + ": " + why,
-          .at_least = head.retry_after};
+          .at_least = std::min(head.retry_after, kLongestWish)};
 }
 
 Reflector::Ended Reflector::take_absence() {

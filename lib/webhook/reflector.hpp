@@ -99,6 +99,7 @@ class Reflector {
   Backoff backoff_;
   std::string version_;          ///< where a watch goes on
   bool has_progressed_ = false;  ///< since the last pause
+  int futile_ = 0;               ///< requests in a row that brought nothing
   bool is_absent_ = false;
 };
 

@@ -156,12 +156,12 @@ Result<void> check_containers(const Json& pod) {
   }
   for (std::size_t i = 0; i < containers->size(); ++i) {
     const Json& container = (*containers)[i];
-    const std::string where = "request.object.spec.containers[" + std::to_string(i) + "].";
+    const std::string where = "request.object.spec.containers[" + std::to_string(i) + ']';
     if (!container.is_object()) {
       return malformed(where + " is no object");
     }
-    MVR_TRY(read_text(container, "name", where));
-    MVR_TRY(check_resources(container, where));
+    MVR_TRY(read_text(container, "name", where + '.'));
+    MVR_TRY(check_resources(container, where + '.'));
   }
   return {};
 }

@@ -301,6 +301,13 @@ TEST_CASE("a pod on the host's network is left alone", "[inject]") {
   expect_refusal(rig.ask(pod), "no-match", {});
 }
 
+TEST_CASE("the mirror of a static pod is left alone", "[inject]") {
+  Rig rig;
+  rig.add_rails(1);
+  expect_untouched(
+      rig.ask(plain_pod({{kRdma, "none either"}, {"kubernetes.io/config.mirror", "3f"}})));
+}
+
 TEST_CASE("what is not known yet is refused for now", "[inject]") {
   mvr::webhook::Settings settings;
   mvr::webhook::Cluster cluster;

@@ -252,7 +252,18 @@ TEST_CASE("a copy that cannot be renewed is kept", "[reflector]") {
   api.control({{"failures", json::array()}});
   api.put("b");
   CHECK(copy.comes_to_hold({"a", "b"}));
-  CHECK(copy.lists() == 1);
+}
+
+TEST_CASE("a copy whose watch is always refused is listed now and then", "[reflector]") {
+  const ApiStandIn api;
+  api.put("a");
+  const Copy copy(api.server());
+  REQUIRE(copy.comes_to_hold({"a"}));
+  api.control({{"failures", {{{"verb", "watch"}, {"status", 500}, {"times", 1000}}}},
+               {"end_watches", "reset"}});
+  api.put("b");
+  CHECK(copy.comes_to_hold({"a", "b"}));
+  CHECK(copy.restarts("server") >= 4);
 }
 
 TEST_CASE("a collection that the cluster does not have counts as empty, until it has",

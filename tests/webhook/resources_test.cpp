@@ -91,14 +91,14 @@ TEST_CASE("the container that is named gets them, GPU or not", "[resources]") {
 TEST_CASE("what a container asks for already is left alone", "[resources]") {
   TwoRails rig;
   json one = container("a", {{kGpu1, "5"}});
-  CHECK(amounts(rig.ask_with({one})) == "5/5");
-  CHECK(amounts(rig.ask_with({one}), kGpu2) == "1/1");
+  CHECK(amounts(rig.ask_with(json::array({one}))) == "5/5");
+  CHECK(amounts(rig.ask_with(json::array({one})), kGpu2) == "1/1");
   one["resources"].erase("requests");
-  CHECK(amounts(rig.ask_with({one})) == "5/-");
-  CHECK(amounts(rig.ask_with({one}), kGpu2) == "1/1");
+  CHECK(amounts(rig.ask_with(json::array({one}))) == "5/-");
+  CHECK(amounts(rig.ask_with(json::array({one})), kGpu2) == "1/1");
   one["resources"] = {{"requests", {{kGpu1, "0"}}}};
-  CHECK(amounts(rig.ask_with({one})) == "-/0");
-  CHECK(amounts(rig.ask_with({one}), kGpu2) == "1/1");
+  CHECK(amounts(rig.ask_with(json::array({one}))) == "-/0");
+  CHECK(amounts(rig.ask_with(json::array({one})), kGpu2) == "1/1");
 }
 
 TEST_CASE("a resource that only another container asks for stays there", "[resources]") {
