@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <istream>
+#include <sstream>
 #include <stdexcept>
+#include <string_view>
 
 namespace conformance {
 
@@ -25,8 +27,10 @@ Expectations read_expectations(std::istream& text, const Points& points) {
     const std::size_t hash = line.find('#');
     const std::string id = trimmed(line.substr(0, hash));
     const std::string reason = hash == std::string::npos ? "" : trimmed(line.substr(hash + 1));
-    const auto fail = [&](const std::string& why) {
-      throw std::runtime_error("line " + std::to_string(number) + ": " + why + ": " + line);
+    const auto fail = [&](std::string_view why) {
+      std::ostringstream message;
+      message << "line " << number << ": " << why << ": " << line;
+      throw std::runtime_error(message.str());
     };
     if (id.empty()) {
       continue;

@@ -54,11 +54,13 @@ bool is_up(const json& link) {
 void add_link_lines(const json& link, std::set<std::string>& lines) {
   const std::string name = link.value("ifname", "");
   const json info = link.value("linkinfo", json::object());
-  lines.insert("link " + name + " " + info.value("info_kind", "") + " " +
-               link.value("address", "") + " mtu " + std::to_string(link.value("mtu", 0)) +
-               (is_up(link) ? " up " : " down ") + link.value("master", ""));
+  std::ostringstream line;
+  line << "link " << name << ' ' << info.value("info_kind", "") << ' ' << link.value("address", "")
+       << " mtu " << link.value("mtu", 0) << (is_up(link) ? " up " : " down ")
+       << link.value("master", "");
+  lines.insert(line.str());
   for (const std::string& address : addresses_of(link)) {
-    lines.insert("address " + address + " on " + name);
+    lines.insert(std::string("address ").append(address).append(" on ").append(name));
   }
 }
 

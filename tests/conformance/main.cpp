@@ -188,7 +188,7 @@ int run_suite(Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  signal(SIGPIPE, SIG_IGN);
+  static_cast<void>(signal(SIGPIPE, SIG_IGN));
   CLI::App app(
       "Checks a CNI plugin against the CNI specification, 0.3.0 to 1.1.0.\n"
       "Exit status: 0 = as expected, 1 = not, 2 = could not be tried, 77 = not root.",

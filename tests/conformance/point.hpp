@@ -27,12 +27,12 @@ struct Versions {
 
 inline constexpr Versions kOnce{};
 inline constexpr Versions kEach{.in_each = true};
-inline constexpr Versions kFrom_0_4{.first = Version::v0_4_0};
-inline constexpr Versions kEachFrom_0_4{.first = Version::v0_4_0, .in_each = true};
-inline constexpr Versions kFrom_1_1{.first = Version::v1_1_0};
-inline constexpr Versions kBefore_0_4{.last = Version::v0_3_1, .in_each = true};
-inline constexpr Versions kBefore_1_0{.last = Version::v0_4_0, .in_each = true};
-inline constexpr Versions kBefore_1_1{.last = Version::v1_0_0, .in_each = true};
+inline constexpr Versions kFrom04{.first = Version::v0_4_0};
+inline constexpr Versions kEachFrom04{.first = Version::v0_4_0, .in_each = true};
+inline constexpr Versions kFrom11{.first = Version::v1_1_0};
+inline constexpr Versions kBefore04{.last = Version::v0_3_1, .in_each = true};
+inline constexpr Versions kBefore10{.last = Version::v0_4_0, .in_each = true};
+inline constexpr Versions kBefore11{.last = Version::v1_0_0, .in_each = true};
 
 struct Point {
   std::string_view id;

@@ -61,7 +61,9 @@ class Attributes {
     posix_spawnattr_setflags(&value_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
   }
   Attributes(const Attributes&) = delete;
+  Attributes(Attributes&&) = delete;
   Attributes& operator=(const Attributes&) = delete;
+  Attributes& operator=(Attributes&&) = delete;
   ~Attributes() { posix_spawnattr_destroy(&value_); }
 
   [[nodiscard]] const posix_spawnattr_t* get() const { return &value_; }
@@ -80,7 +82,9 @@ class Actions {
     posix_spawn_file_actions_adddup2(&value_, err, STDERR_FILENO);
   }
   Actions(const Actions&) = delete;
+  Actions(Actions&&) = delete;
   Actions& operator=(const Actions&) = delete;
+  Actions& operator=(Actions&&) = delete;
   ~Actions() { posix_spawn_file_actions_destroy(&value_); }
 
   [[nodiscard]] const posix_spawn_file_actions_t* get() const { return &value_; }
@@ -117,7 +121,7 @@ class Process {
     std::vector<std::string> argv = command.argv;
     std::vector<std::string> env;
     for (const auto& [name, value] : command.env) {
-      env.push_back(name + "=" + value);
+      env.push_back(std::string(name).append("=").append(value));
     }
     const Actions actions(in_.theirs.get(), out_.theirs.get(), err_.theirs.get());
     const Attributes attributes;

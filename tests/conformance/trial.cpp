@@ -167,7 +167,7 @@ View Trial::view() const {
   View view;
   const auto add = [&](const std::string& place, const std::set<std::string>& lines) {
     for (const std::string& line : lines) {
-      view.insert(place + ": " + line);
+      view.insert(std::string(place).append(": ").append(line));
     }
   };
   add("host", look_around(""));

@@ -31,7 +31,9 @@ class LeaseDir {
  public:
   LeaseDir();
   LeaseDir(const LeaseDir&) = delete;
+  LeaseDir(LeaseDir&&) = delete;
   LeaseDir& operator=(const LeaseDir&) = delete;
+  LeaseDir& operator=(LeaseDir&&) = delete;
   ~LeaseDir();
 
  private:

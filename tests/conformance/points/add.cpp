@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "kernel.hpp"
 #include "point.hpp"
@@ -56,7 +58,9 @@ class Sleeper {
     }
   }
   Sleeper(const Sleeper&) = delete;
+  Sleeper(Sleeper&&) = delete;
   Sleeper& operator=(const Sleeper&) = delete;
+  Sleeper& operator=(Sleeper&&) = delete;
   ~Sleeper() {
     kill(pid_, SIGKILL);
     waitpid(pid_, nullptr, 0);
@@ -66,10 +70,9 @@ class Sleeper {
 
   /// Whether it is in its pod by now.
   [[nodiscard]] bool has_arrived() const {
-    char ours[64] = {};
-    char theirs[64] = {};
-    return readlink("/proc/self/ns/net", ours, sizeof ours - 1) > 0 &&
-           readlink(netns().c_str(), theirs, sizeof theirs - 1) > 0 && std::string(ours) != theirs;
+    std::error_code error;
+    const std::filesystem::path theirs = std::filesystem::read_symlink(netns(), error);
+    return !error && theirs != std::filesystem::read_symlink("/proc/self/ns/net");
   }
 
  private:

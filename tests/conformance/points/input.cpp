@@ -2,7 +2,7 @@
 /// \file
 /// Standard input: what is no configuration, and what is one although it looks odd.
 #include <cctype>
-#include <cstdio>
+#include <string_view>
 
 #include "point.hpp"
 
@@ -27,15 +27,20 @@ void expect_accepted(Trial& trial, const json& patch) {
   expect_accepted(trial, config.dump());
 }
 
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+
 /// A string in JSON with each character below 0x80 as an escape.
 std::string escaped(const std::string& text) {
   std::string result = "\"";
   for (const char letter : text) {
-    char escape[8] = {letter};
-    if (static_cast<unsigned char>(letter) < 0x80) {
-      std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(letter));
+    const auto code = static_cast<unsigned char>(letter);
+    if (code < 0x80) {
+      result += "\\u00";
+      result += kHexDigits[code >> 4U];
+      result += kHexDigits[code & 0xFU];
+    } else {
+      result += letter;
     }
-    result += escape;
   }
   return result + "\"";
 }
@@ -51,7 +56,8 @@ std::string odd_json(const json& value) {
   std::string text;
   for (const auto& [key, item] : value.items()) {
     if (value.is_object()) {
-      text = escaped(key) + " : " + odd_json(item) + (text.empty() ? "" : " ,\n" + text);
+      text.insert(0, text.empty() ? "" : " ,\n");
+      text.insert(0, escaped(key) + " : " + odd_json(item));
     } else {
       text += (text.empty() ? "" : "\t,") + odd_json(item);
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// \file
 /// VERSION, the verb, and the variables that a call comes with.
+#include <array>
+
 #include "point.hpp"
 
 namespace conformance {
@@ -12,7 +14,7 @@ constexpr auto kVersionVerb = "CNI SPEC 1.1.0, section 2, VERSION";
 constexpr auto kErrors = "CNI SPEC 1.1.0, section 5, Error";
 
 /// Names that are no names: they would leave their directory, or be taken for options.
-const std::vector<std::string> kBadNames{"../up", "-x", ".x", "a/b", "a b", "a\nb", "\xc3\xa4"};
+constexpr std::array kBadNames{"../up", "-x", ".x", "a/b", "a b", "a\nb", "\xc3\xa4"};
 
 Call version_call() {
   return {.env = {{"CNI_COMMAND", "VERSION"}}, .input = R"({"cniVersion":"1.1.0"})"};
@@ -110,7 +112,7 @@ void env_optional_unset(Trial& trial) {
 }
 
 void containerid_invalid(Trial& trial) {
-  for (const std::string& name : kBadNames) {
+  for (const char* name : kBadNames) {
     trial.refused(trial.call("ADD").with_env("CNI_CONTAINERID", name), {4});
   }
 }
@@ -152,7 +154,7 @@ void name_missing(Trial& trial) {
 }
 
 void name_invalid(Trial& trial) {
-  for (const std::string& name : kBadNames) {
+  for (const char* name : kBadNames) {
     trial.refused(trial.call("ADD").with({{"name", name}}), {7});
   }
 }
@@ -180,13 +182,13 @@ Points invocation_points() {
       {"env-required-add", Level::must, kOnce,
        "ADD without a required variable, or with an empty one, is code 4 and names it", kParameters,
        env_required_add},
-      {"env-required-check", Level::must, kFrom_0_4,
+      {"env-required-check", Level::must, kFrom04,
        "CHECK without a required variable, or with an empty one, is code 4 and names it",
        kParameters, env_required_check},
       {"env-required-del", Level::must, kOnce,
        "DEL without a required variable is code 4 and names it; CNI_NETNS is not required",
        kParameters, env_required_del},
-      {"env-required-gc", Level::must, kFrom_1_1, "GC without CNI_PATH is code 4 and names it",
+      {"env-required-gc", Level::must, kFrom11, "GC without CNI_PATH is code 4 and names it",
        "CNI SPEC 1.1.0, section 2, GC", env_required_gc},
       {"env-all-named", Level::must, kOnce, "All missing variables are named in one message",
        kErrors, env_all_named},

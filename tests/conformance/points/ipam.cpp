@@ -79,7 +79,8 @@ void ipam_environment(Trial& trial) {
   const Environment env = first_call(trial, "ADD").env;
   for (const auto& [name, value] : call.env) {
     const auto found = env.find(name);
-    expect(found != env.end() && found->second == value, name + "=" + value,
+    expect(found != env.end() && found->second == value,
+           std::string(name).append("=").append(value),
            found == env.end() ? "no such variable" : found->second);
   }
 }
@@ -175,10 +176,10 @@ void ipam_once(Trial& trial) {
 Points ipam_points() {
   return {
       {"ipam-on-add", Level::must, kEach, "ADD calls IPAM", kDelegation, ipam_on_add},
-      {"ipam-on-check", Level::must, kEachFrom_0_4, "CHECK calls IPAM", kDelegation, ipam_on_check},
+      {"ipam-on-check", Level::must, kEachFrom04, "CHECK calls IPAM", kDelegation, ipam_on_check},
       {"ipam-on-del", Level::must, kEach, "DEL calls IPAM", kDelegation, ipam_on_del},
-      {"ipam-on-gc", Level::must, kFrom_1_1, "GC calls IPAM", kDelegation, ipam_on_gc},
-      {"ipam-on-status", Level::must, kFrom_1_1, "STATUS calls IPAM", kDelegation, ipam_on_status},
+      {"ipam-on-gc", Level::must, kFrom11, "GC calls IPAM", kDelegation, ipam_on_gc},
+      {"ipam-on-status", Level::must, kFrom11, "STATUS calls IPAM", kDelegation, ipam_on_status},
       {"ipam-environment", Level::must, kOnce,
        "IPAM gets the runtime's environment, unknown variables included", kDelegation,
        ipam_environment},

@@ -136,15 +136,15 @@ Points ipam_failure_points() {
       {"ipam-missing", Level::should, kOnce,
        "ADD without the IPAM plugin in CNI_PATH is an error and leaves nothing", kDelegation,
        ipam_missing},
-      {"ipam-check-error", Level::should, kFrom_0_4, "When IPAM's CHECK fails, CHECK fails",
+      {"ipam-check-error", Level::should, kFrom04, "When IPAM's CHECK fails, CHECK fails",
        kDelegation, ipam_check_error},
       {"ipam-del-error", Level::should, kOnce, "When IPAM's DEL fails, DEL fails", kDelegation,
        ipam_del_error},
       {"ipam-del-retried", Level::should, kOnce,
        "DEL after one in which IPAM failed does what is left to do", kDelegation, ipam_del_retried},
-      {"ipam-status-error", Level::must, kFrom_1_1, "When IPAM's STATUS fails, STATUS fails",
+      {"ipam-status-error", Level::must, kFrom11, "When IPAM's STATUS fails, STATUS fails",
        "CNI SPEC 1.1.0, section 2, STATUS", ipam_status_error},
-      {"ipam-gc-error", Level::should, kFrom_1_1, "When IPAM's GC fails, GC fails", kDelegation,
+      {"ipam-gc-error", Level::should, kFrom11, "When IPAM's GC fails, GC fails", kDelegation,
        ipam_gc_error},
   };
 }

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 
 #include "kernel.hpp"
@@ -46,10 +47,10 @@ std::string normal(const std::string& cidr) {
   const std::string address = cidr.substr(0, cidr.find('/'));
   const int family = family_of(address) == 4 ? AF_INET : AF_INET6;
   in6_addr bytes{};
-  char text[INET6_ADDRSTRLEN] = {};
+  std::array<char, INET6_ADDRSTRLEN> text{};
   inet_pton(family, address.c_str(), &bytes);
-  inet_ntop(family, &bytes, text, sizeof text);
-  return text + cidr.substr(address.size());
+  inet_ntop(family, &bytes, text.data(), text.size());
+  return text.data() + cidr.substr(address.size());
 }
 
 /// The entry of the interface in the pod.
@@ -221,7 +222,7 @@ Points result_points() {
        "The interface's sandbox is CNI_NETNS, letter by letter", kSuccess, result_sandbox},
       {"result-mac", Level::must, kEach, "The interface's MAC is the kernel's", kSuccess,
        result_mac},
-      {"result-mtu", Level::must, kFrom_1_1, "The interface's MTU, if given, is the kernel's",
+      {"result-mtu", Level::must, kFrom11, "The interface's MTU, if given, is the kernel's",
        kSuccess, result_mtu},
       {"result-host-interfaces", Level::must, kOnce,
        "Interfaces without a sandbox are the host's, with their MACs", kSuccess,
@@ -235,14 +236,14 @@ Points result_points() {
        kSuccess, result_addresses_all},
       {"result-index", Level::must, kEach, "An address' index is that of an interface listed",
        kSuccess, result_index},
-      {"result-family", Level::must, kBefore_1_0,
-       "Up to 0.4.0 an address has version \"4\" or \"6\"", kOldResult, result_family},
+      {"result-family", Level::must, kBefore10, "Up to 0.4.0 an address has version \"4\" or \"6\"",
+       kOldResult, result_family},
       {"result-routes-shape", Level::must, kEach,
        "Routes have destinations with lengths and gateways of the same family", kSuccess,
        result_routes_shape},
       {"result-routes-there", Level::must, kOnce, "Each route listed leaves by the interface",
        kSuccess, result_routes_there},
-      {"result-no-later-fields", Level::should, kBefore_1_1,
+      {"result-no-later-fields", Level::should, kBefore11,
        "Results before 1.1.0 have no fields of 1.1.0", kSuccess, result_no_later_fields},
       {"result-dns", Level::must, kOnce, "dns, if given, has lists and a domain", kSuccess,
        result_dns},

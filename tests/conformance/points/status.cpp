@@ -43,14 +43,14 @@ void status_not_ready(Trial& trial) {
 
 Points status_points() {
   return {
-      {"status-ready", Level::must, kFrom_1_1,
+      {"status-ready", Level::must, kFrom11,
        "STATUS of a plugin that is ready succeeds and prints nothing", kStatus, status_ready},
-      {"status-bare", Level::must, kFrom_1_1, "STATUS needs no variables of a container", kStatus,
+      {"status-bare", Level::must, kFrom11, "STATUS needs no variables of a container", kStatus,
        status_bare},
-      {"status-not-ready", Level::must, kFrom_1_1,
+      {"status-not-ready", Level::must, kFrom11,
        "STATUS is code 50 or 51 when ADD fails since the host's links are gone", kStatus,
        status_not_ready},
-      {"status-changes-nothing", Level::must, kFrom_1_1, "STATUS changes nothing", kStatus,
+      {"status-changes-nothing", Level::must, kFrom11, "STATUS changes nothing", kStatus,
        status_changes_nothing},
   };
 }
