@@ -18,7 +18,6 @@ namespace {
 
 constexpr int kBadConfig = 7;
 constexpr int kUnavailable = 50;
-constexpr int kMasterUnusable = 100;
 constexpr int kGatewayUnreachable = 104;
 constexpr int kCheckFailed = 109;
 
