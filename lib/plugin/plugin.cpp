@@ -106,9 +106,9 @@ Result<void> answer(const cni::GetEnv& get_env, std::string& config, int in, int
     return write_all(out, cni::version_document());
   }
   const auto missing = MVR_TRY(drop_capabilities());
-  MVR_TRY(refuse_powerless(missing));
   Budget budget = MVR_TRY(Budget::start(cni::NetConf().timeout));
-  config = MVR_TRY(read_config_text(in, budget));
+  config = MVR_TRY(read_config_text(in, budget));  // which says by what version to answer
+  MVR_TRY(name_nic(refuse_powerless(missing), env));
   return name_nic(carry_out(env, config, budget, out), env);
 }
 

@@ -40,6 +40,7 @@ TEST_CASE("a plugin without the rights to make a NIC says so and begins nothing"
       INFO(verb << ": " << answer);
       CHECK(answer.code() == 50);
       CHECK(answer.message().find(name) != std::string::npos);
+      CHECK(answer.body.at("cniVersion") == "1.0.0");  // as the configuration has it
     }
   }
   CHECK(world.changes() == "");
