@@ -38,7 +38,9 @@ class ApiClient {
   /// \param stop ends whatever waits, from any thread
   ApiClient(ApiServer server, std::stop_token stop);
   ApiClient(const ApiClient&) = delete;
+  ApiClient(ApiClient&&) = delete;
   ApiClient& operator=(const ApiClient&) = delete;
+  ApiClient& operator=(ApiClient&&) = delete;
   ~ApiClient();
 
   /// Asks, and reads the answer's head. What was left of the answer before is dropped.

@@ -137,15 +137,15 @@ void Histogram::write(std::string& text, std::string_view name) const {
 }
 
 double WatchMetrics::age() const {
-  const Time heard = heard_;
-  return heard == Time() ? -1 : std::chrono::duration<double>(steady_clock::now() - heard).count();
+  const Time then = heard;
+  return then == Time() ? -1 : std::chrono::duration<double>(steady_clock::now() - then).count();
 }
 
 void Metrics::write_watches(std::string& text) const {
   const auto each = [&](std::string_view name, std::string_view type, std::string_view help,
                         const auto& value_of) {
     write_head(text, name, type, help);
-    for (const auto& [kind, watch] : watches_) {
+    for (const auto& [kind, watch] : watches) {
       write_sample(text, name, label("kind", kind), value_of(watch));
     }
   };
@@ -161,7 +161,7 @@ void Metrics::write_watches(std::string& text) const {
   each("lists_total", "counter", "Whole lists received.",
        [](const WatchMetrics& watch) { return std::to_string(watch.lists); });
   write_head(text, "watch_restarts_total", "counter", "Watches and lists that ended, by reason.");
-  for (const auto& [kind, watch] : watches_) {
+  for (const auto& [kind, watch] : watches) {
     for (const auto& [reason, count] : watch.restarts.values()) {
       write_sample(text, "watch_restarts_total",
                    label("kind", kind) + ',' + label("reason", reason), std::to_string(count));

@@ -46,24 +46,22 @@ class Histogram {
 
 /// What a watch says of itself.
 struct WatchMetrics {
+  using Time = std::chrono::steady_clock::time_point;
+
   std::atomic<std::int64_t> objects = 0;
   std::atomic<bool> is_synced = false;
   std::atomic<std::uint64_t> events = 0;
   std::atomic<std::uint64_t> lists = 0;
-  Counters restarts;  ///< by reason
+  Counters restarts;                 ///< by reason
+  std::atomic<Time> heard = Time();  ///< when the API server was last heard of this collection
 
-  /// The API server has been heard of this collection just now.
-  void touch() { heard_ = std::chrono::steady_clock::now(); }
-  /// Since then; negative if never.
+  /// It has been heard just now.
+  void touch() { heard = std::chrono::steady_clock::now(); }
+  /// Seconds since then; negative if never.
   [[nodiscard]] double age() const;
-
- private:
-  using Time = std::chrono::steady_clock::time_point;
-  std::atomic<Time> heard_ = Time();
 };
 
-class Metrics {
- public:
+struct Metrics {
   Counters requests;     ///< by HTTP status
   Counters reviews;      ///< by outcome: patched, untouched, refused
   Counters refusals;     ///< by reason
@@ -72,17 +70,14 @@ class Metrics {
   Histogram latency;     ///< of reviews, from the end of the request to its answer
   std::atomic<std::int64_t> open_connections = 0;
   std::atomic<std::int64_t> certificate_expiry = 0;  ///< seconds since 1970
+  std::map<std::string, WatchMetrics> watches;       ///< by kind
 
   /// Made when first asked for; stays where it is. To be called before any thread reads.
-  WatchMetrics& watch(const std::string& kind) { return watches_[kind]; }
+  WatchMetrics& watch(const std::string& kind) { return watches[kind]; }
 
   /// The text format, version 0.0.4.
   [[nodiscard]] std::string write() const;
-
- private:
   void write_watches(std::string& text) const;
-
-  std::map<std::string, WatchMetrics> watches_;
 };
 
 }  // namespace mvr::webhook

@@ -16,7 +16,7 @@
 namespace mvr::webhook {
 
 class Certificates;
-class Metrics;
+struct Metrics;
 
 struct Request {
   std::string_view method;

@@ -48,7 +48,9 @@ class Session : public std::enable_shared_from_this<Session> {
 
   Session(Hall& hall, Socket socket, boost::asio::ssl::context& context);
   Session(const Session&) = delete;
+  Session(Session&&) = delete;
   Session& operator=(const Session&) = delete;
+  Session& operator=(Session&&) = delete;
   ~Session();
 
   /// To be called on the strand.
