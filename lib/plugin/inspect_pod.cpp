@@ -34,14 +34,14 @@ struct Looked {
 
 /// What several NICs miss alike is one thing that they share. It is told once, as the pod's.
 void take_shared_drift(PodView& pod) {
-  const auto lacks_it = [&](const plan::Mismatch& drift) {
+  const auto is_shared = [&](const plan::Mismatch& drift) {
     return std::ranges::count_if(pod.nics, [&](const NicView& nic) {
              return std::ranges::find(nic.drift, drift) != nic.drift.end();
            }) > 1;
   };
   for (const NicView& nic : pod.nics) {
     for (const plan::Mismatch& drift : nic.drift) {
-      if (lacks_it(drift) && std::ranges::find(pod.drift, drift) == pod.drift.end()) {
+      if (is_shared(drift) && std::ranges::find(pod.drift, drift) == pod.drift.end()) {
         pod.drift.push_back(drift);
       }
     }

@@ -78,6 +78,16 @@ void check_nics(const std::vector<int>& rails) {
   }
 }
 
+/// What Multus does with the pod as the webhook has left it.
+void attach(Multus& multus, const Site& site, const Verdict& verdict) {
+  REQUIRE(verdict.answer.outcome == "patched");
+  const std::vector<Network> networks = site.networks_of(verdict.pod);
+  REQUIRE(networks.size() == kRails);
+  const Answer added = multus.add(networks);
+  INFO(added);
+  REQUIRE(added.ok());
+}
+
 }  // namespace
 
 TEST_CASE("one annotation becomes eight NICs in the order of the rails", "[end-to-end]") {
@@ -86,13 +96,8 @@ TEST_CASE("one annotation becomes eight NICs in the order of the rails", "[end-t
   json pod = plain_pod({{kRdma, "gpu-rails"}});
   pod["spec"]["containers"][0] = container("trainer", {{"nvidia.com/gpu", "8"}});
   const Verdict verdict = site.rig().ask(pod);
-  REQUIRE(verdict.answer.outcome == "patched");
-  const std::vector<Network> networks = site.networks_of(verdict.pod);
-  REQUIRE(networks.size() == kRails);
   Multus multus("pod", world.pod.netns);
-  const Answer added = multus.add(networks);
-  INFO(added);
-  REQUIRE(added.ok());
+  attach(multus, site, verdict);
   check_nics({1, 2, 3, 4, 5, 6, 7, 8});
   for (int n = 1; n <= kRails; ++n) {
     CHECK(verdict.amount(0, "spidernet.io/gpu" + std::to_string(n)) == "1/1");
@@ -107,13 +112,8 @@ TEST_CASE("the networks that a pod lists itself are its first NICs", "[end-to-en
   Site site;
   const std::string own = "default/" + Site::name_of(3) + ",default/" + Site::name_of(2);
   const Verdict verdict = site.rig().ask(plain_pod({{kRdma, "gpu-rails"}, {kNetworksKey, own}}));
-  REQUIRE(verdict.answer.outcome == "patched");
-  const std::vector<Network> networks = site.networks_of(verdict.pod);
-  REQUIRE(networks.size() == kRails);
   Multus multus("pod", world.pod.netns);
-  const Answer added = multus.add(networks);
-  INFO(added);
-  REQUIRE(added.ok());
+  attach(multus, site, verdict);
   check_nics({3, 2, 1, 4, 5, 6, 7, 8});
   CHECK(multus.del() == "");
   CHECK(world.changes() == "");

@@ -24,8 +24,8 @@ Result<std::optional<Link>> read_link(Socket& socket, IfIndex index);
 /// Every link of a namespace. For the pod's: the host may have thousands.
 Result<std::vector<Link>> read_links(Socket& socket);
 
-// Lists are of both families. Asked for one, a kernel without IPv6 would answer with all that it
-// has; asked for all, it takes half the time.
+// Lists are of both families, by one request. Asked for one family, a kernel without IPv6 would
+// answer with all that it has.
 
 /// Addresses of one link or (IfIndex::none) of all.
 Result<std::vector<IfAddress>> read_addresses(Socket& socket, IfIndex index);
